@@ -1,0 +1,1 @@
+"""The Amazon States Language as data: text in, a checked Workflow out. Knows nothing of running."""

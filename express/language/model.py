@@ -1,0 +1,311 @@
+"""A definition as typed, frozen data: what ``parse`` makes and the compiler reads. No behaviour, no environment.
+
+Every place where a definition computes something holds an ``Expression``. JSONPath's expressions are the classes below; JSONata will be one
+more class in the union, variables one more root of a ``Path``: neither changes what is here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """Frozen data with a place in the definition. ``location`` is a JSON pointer (``/States/Charge``, ``/States/Fan/Branches/0/States/A``)."""
+
+
+# --- Expressions ------------------------------------------------------------------------------------------------------------------
+
+
+class Name(msgspec.Struct, frozen=True):
+    """``.name`` or ``['name']``."""
+
+    name: str
+
+
+class Index(msgspec.Struct, frozen=True):
+    """``[3]`` or ``[-1]``."""
+
+    index: int
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """``[start:stop:step]``, each absent or an integer."""
+
+    start: int | None
+    stop: int | None
+    step: int | None
+
+
+class Wildcard(msgspec.Struct, frozen=True):
+    """``.*`` or ``[*]``: all members, in order."""
+
+
+class Union(msgspec.Struct, frozen=True):
+    """``['a','b']`` or ``[0,2]``: several names, indexes or slices."""
+
+    members: tuple[Name | Index | Slice, ...]
+
+
+class Descendants(msgspec.Struct, frozen=True):
+    """``..``: the value and everything below it; the segment that follows selects from each."""
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """``[?(...)]``: the members for which ``condition`` holds."""
+
+    condition: FilterCondition
+
+
+class FilterComparison(msgspec.Struct, frozen=True):
+    """``@.price < 10``. ``operator`` is one of ``== != < <= > >= =~ in``; an operand is a path from ``@`` or ``$``, or a plain value."""
+
+    operator: str
+    left: FilterOperand
+    right: FilterOperand
+
+
+class FilterExists(msgspec.Struct, frozen=True):
+    """``@.isbn``: the path selects something."""
+
+    path: FilterPath
+
+
+class FilterNot(msgspec.Struct, frozen=True):
+    condition: FilterCondition
+
+
+class FilterAll(msgspec.Struct, frozen=True):
+    """``a && b``."""
+
+    conditions: tuple[FilterCondition, ...]
+
+
+class FilterAny(msgspec.Struct, frozen=True):
+    """``a || b``."""
+
+    conditions: tuple[FilterCondition, ...]
+
+
+class FilterPath(msgspec.Struct, frozen=True):
+    """A path inside a filter. ``root`` is ``@`` (the member looked at) or ``$`` (the whole document)."""
+
+    root: str
+    segments: tuple[Segment, ...]
+
+
+class FilterValue(msgspec.Struct, frozen=True):
+    """A plain value inside a filter: text, number, true, false, null, or (after ``in``) a tuple of them."""
+
+    value: Any
+
+
+FilterCondition: TypeAlias = FilterComparison | FilterExists | FilterNot | FilterAll | FilterAny
+FilterOperand: TypeAlias = FilterPath | FilterValue
+Segment: TypeAlias = Name | Index | Slice | Wildcard | Union | Descendants | Filter
+
+
+class Path(msgspec.Struct, frozen=True):
+    """A JSONPath. ``root`` is ``$`` (the state's effective data) or ``$$`` (the Context Object); a variable's name comes with variables.
+
+    ``text`` is the path as written. ``definite`` paths (only names and indexes >= 0... see ``paths.definite``) select exactly one value.
+    """
+
+    root: str
+    segments: tuple[Segment, ...]
+    text: str
+
+
+class Literal(msgspec.Struct, frozen=True):
+    """A JSON value that does not depend on the data. Never mutated by anybody."""
+
+    value: Any
+
+
+class Call(msgspec.Struct, frozen=True):
+    """An intrinsic function: ``States.Format('{}', $.a)``. ``function`` is the name without ``States.``."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+    text: str
+
+
+class ObjectTemplate(msgspec.Struct, frozen=True):
+    """An object of a payload template with at least one dynamic field below it. Keys have lost their ``.$``; order is kept."""
+
+    fields: tuple[tuple[str, Expression], ...]
+
+
+class ArrayTemplate(msgspec.Struct, frozen=True):
+    """An array of a payload template with at least one dynamic item below it."""
+
+    items: tuple[Expression, ...]
+
+
+Expression: TypeAlias = Literal | Path | Call | ObjectTemplate | ArrayTemplate
+
+ROOT = Path("$", (), "$")
+
+
+# --- Failures ---------------------------------------------------------------------------------------------------------------------
+
+
+class Retrier(Node, frozen=True, kw_only=True):
+    """One entry of Retry. Seconds are numbers; ``jitter`` is JitterStrategy FULL."""
+
+    error_equals: tuple[str, ...]
+    interval_seconds: float = 1
+    max_attempts: int = 3
+    backoff_rate: float = 2.0
+    max_delay_seconds: float | None = None
+    jitter: bool = False
+
+
+class Catcher(Node, frozen=True, kw_only=True):
+    """One entry of Catch. ``result_path`` None means ``null``: the error output is dropped and the input goes on."""
+
+    error_equals: tuple[str, ...]
+    next: str
+    result_path: Path | None = ROOT
+
+
+# --- Choice -----------------------------------------------------------------------------------------------------------------------
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """One data-test expression. ``operator`` is ASL's name without the ``Path`` suffix (``NumericGreaterThan``, ``IsPresent``, ...).
+
+    ``operand`` is a Literal, or a Path where the definition used the ``...Path`` form.
+    """
+
+    operator: str
+    variable: Path
+    operand: Literal | Path
+
+
+class And(msgspec.Struct, frozen=True):
+    conditions: tuple[Condition, ...]
+
+
+class Or(msgspec.Struct, frozen=True):
+    conditions: tuple[Condition, ...]
+
+
+class Not(msgspec.Struct, frozen=True):
+    condition: Condition
+
+
+Condition: TypeAlias = Comparison | And | Or | Not
+
+
+class Rule(Node, frozen=True, kw_only=True):
+    """One entry of Choices."""
+
+    condition: Condition
+    next: str
+    location: str
+
+
+# --- States -----------------------------------------------------------------------------------------------------------------------
+
+
+class State(Node, frozen=True, kw_only=True):
+    """What all states have. ``input_path`` None is ``null`` (an empty object), likewise ``output_path``."""
+
+    name: str
+    location: str
+    comment: str | None = None
+    input_path: Path | None = ROOT
+    output_path: Path | None = ROOT
+
+
+class Step(State, frozen=True, kw_only=True):
+    """A state with a successor: ``next`` is a state's name, or None for ``End: true``."""
+
+    next: str | None = None
+
+
+class Producer(Step, frozen=True, kw_only=True):
+    """A state with a result. ``result_path`` None is ``null``: the result is dropped and the raw input goes on."""
+
+    parameters: Expression | None = None
+    result_path: Path | None = ROOT
+
+
+class Pass(Producer, frozen=True, kw_only=True):
+    result: Literal | None = None
+
+
+class Fallible(Producer, frozen=True, kw_only=True):
+    """Task, Parallel and Map."""
+
+    result_selector: Expression | None = None
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+
+class Task(Fallible, frozen=True, kw_only=True):
+    """``timeout_seconds`` and ``heartbeat_seconds`` are a Literal number or a Path (the ``...Path`` forms); None is absent."""
+
+    resource: str
+    timeout_seconds: Literal | Path | None = None
+    heartbeat_seconds: Literal | Path | None = None
+    credentials: Expression | None = None
+
+
+class Parallel(Fallible, frozen=True, kw_only=True):
+    branches: tuple[Machine, ...]
+
+
+class Map(Fallible, frozen=True, kw_only=True):
+    """Inline Map (``mode`` INLINE); DISTRIBUTED is parsed and refused by the compiler. ``parameters`` holds ItemSelector (or the older
+    Parameters): it is evaluated once per item, with ``$$.Map.Item``. ``max_concurrency`` 0 is no limit."""
+
+    processor: Machine
+    items_path: Path = ROOT
+    max_concurrency: Literal | Path = Literal(0)
+    mode: str = "INLINE"
+    label: str | None = None
+    tolerated_failure_count: Literal | Path | None = None
+    tolerated_failure_percentage: Literal | Path | None = None
+
+
+class Choice(State, frozen=True, kw_only=True):
+    rules: tuple[Rule, ...]
+    default: str | None = None
+
+
+class Wait(Step, frozen=True, kw_only=True):
+    """Exactly one of ``seconds`` and ``timestamp``; a Literal, or a Path for SecondsPath and TimestampPath."""
+
+    seconds: Literal | Path | None = None
+    timestamp: Literal | Path | None = None
+
+
+class Succeed(State, frozen=True, kw_only=True):
+    pass
+
+
+class Fail(State, frozen=True, kw_only=True):
+    """``error`` and ``cause``: a Literal text, a Path or an intrinsic Call (ErrorPath, CausePath), or None when absent."""
+
+    error: Literal | Path | Call | None = None
+    cause: Literal | Path | Call | None = None
+
+
+class Machine(Node, frozen=True, kw_only=True):
+    """States with a start: a workflow, a branch of Parallel, the processor of Map. ``states`` keeps the definition's order."""
+
+    location: str
+    start_at: str
+    states: dict[str, State]
+    comment: str | None = None
+
+
+class Workflow(Machine, frozen=True, kw_only=True):
+    """A whole definition. ``sha256`` is of the canonical JSON of the definition as given (after substitutions), 64 hex digits."""
+
+    sha256: str
+    timeout_seconds: float | None = None
+    version: str | None = None

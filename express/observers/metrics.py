@@ -1,0 +1,64 @@
+"""Counts and latencies of workflows, kept in flat arrays on the hot path, exposed by a prometheus_client collector (``exposition``)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+# 1 us to 300 s in steps 1-2.5-5; an observation v falls into the first bucket whose bound is >= v (Prometheus' ``le``).
+BOUNDS: tuple[float, ...] = (
+    *(round(step * 10.0**power, 9) for power in range(-6, 2) for step in (1, 2.5, 5)),
+    100.0, 250.0, 300.0,
+)  # fmt: skip
+
+
+class Histogram:
+    """Observations in seconds. ``counts`` has one cell per bound and one for the rest; ``total`` is a one-cell list: generated code writes both."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.total = [0.0]
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.total[0] += seconds
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
+
+class WorkflowMetrics:
+    """Everything one workflow counts. States are numbered in the order of ``states``: (name, type) pairs.
+
+    ``entered``: generated code adds to it for states that can suspend; for the others (``derived``) entered = observations of ``seconds``, since nobody can look while they run.
+    Failures, retries and catches are exact and counted on the failure path only, through ``failed``, ``retried`` and ``caught``:
+    failures = retried + caught + uncaught.
+    """
+
+    MAX_ERRORS = 64  # error values a state; the rest is "other"
+
+    def __init__(self, workflow: str, sha256: str, states: Sequence[tuple[str, str]]) -> None:
+        self.workflow, self.sha256, self.states = workflow, sha256, tuple(states)
+        self.entered = [0] * len(self.states)
+        self.derived: set[int] = set()
+        self.seconds = [Histogram() for _ in self.states]
+        self.attempts: dict[int, Histogram] = {number: Histogram() for number, (_, kind) in enumerate(self.states) if kind == "Task"}
+        self.failures: dict[tuple[int, str], int] = {}
+        self.retries: dict[int, int] = {}
+        self.catches: dict[tuple[int, str, str], int] = {}
+        self.started = [0]
+        self.statuses = {"SUCCEEDED": 0, "FAILED": 0, "TIMED_OUT": 0, "ABORTED": 0}
+        self.execution = Histogram()
+
+    def failed(self, state: int, error: str | None) -> None:
+        """A failed attempt (of a Task, Map or Parallel) or a failed state of another kind."""
+        raise NotImplementedError
+
+    def retried(self, state: int) -> None:
+        raise NotImplementedError
+
+    def caught(self, state: int, error: str | None, next_state: str) -> None:
+        raise NotImplementedError

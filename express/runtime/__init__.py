@@ -1,0 +1,1 @@
+"""Exactly what generated code may use, and nothing else."""

@@ -1,0 +1,95 @@
+"""Where events come from: the contract between the dispatcher and everything under ``consumers/``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from express.commits import Position, Tracker
+from express.runtime.context import Message
+
+
+class Assignment:
+    """One partition from the moment it is given to this process until it is taken away. A partition that comes back is a new Assignment:
+    what finishes late lands on an object nobody reads.
+
+    ``tracker`` was made from the committed offset and its metadata. ``fenced`` is set when the partition is gone: nothing of it may be
+    committed or counted any more. ``in_flight`` is the dispatcher's: records taken and not yet acknowledged.
+    """
+
+    __slots__ = ("fenced", "in_flight", "partition", "topic", "tracker")
+
+    def __init__(self, topic: str, partition: int, tracker: Tracker) -> None:
+        self.topic, self.partition, self.tracker = topic, partition, tracker
+        self.fenced = False
+        self.in_flight = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.topic}-{self.partition}{' fenced' if self.fenced else ''}>"
+
+
+class Intake(Protocol):
+    """What a source tells the dispatcher."""
+
+    def assigned(self, assignments: Sequence[Assignment]) -> None:
+        """Called when partitions were given to us, before the first of their records is fetched."""
+
+    async def revoked(self, assignments: Sequence[Assignment]) -> None:
+        """Called when partitions are about to be taken away, inside the rebalance: drains them within the drain deadline, waits for the
+        acknowledgement of what finished, commits through ``Source.commit``, and only then fences them. Never raises."""
+
+    def failed(self, error: Exception) -> None:
+        """Called when the source cannot go on (a fatal error of the client); the pipeline stops with this error's sentence."""
+
+
+class Source(ABC):
+    """Delivers records at least once and remembers what was committed.
+
+    Lifecycle: ``start`` once, then ``fetch`` over and over from one task, ``commit`` from one task at a time, ``stop`` once. A source object
+    is not reused after ``stop``.
+    """
+
+    finite = False  # a finite source ends its run: ``fetch`` raises EndOfSource after its last record
+
+    @abstractmethod
+    async def start(self, intake: Intake) -> None:
+        """Connects. Raises ConnectionFailed with one sentence (unreachable, no such topic, no permission)."""
+
+    @abstractmethod
+    async def fetch(self, limit: int) -> Mapping[Assignment, Sequence[Message]]:
+        """The next records, at most ``limit``, each partition's in offset order; waits at most about 0.2 s and returns {} when there is none.
+
+        Never cancelled by the caller. While paused it goes on being called (a Kafka consumer must poll to stay in its group) and returns {}.
+        Transient errors are handled inside (logged, retried); raises EndOfSource at the end of a finite source, ConnectionFailed when it
+        cannot go on.
+        """
+
+    @abstractmethod
+    async def commit(self, positions: Mapping[Assignment, Position]) -> Sequence[Assignment]:
+        """Makes positions durable; returns the assignments for which that succeeded. A failure is logged, never raised: the next commit
+        tries again, the tracker must not advance. Fenced assignments are left out just before sending."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """No more room: ``fetch`` returns {} from now on, buffered records are kept."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Room again."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Leaves and closes, bounded in time. The dispatcher has drained and committed before. Never raises."""
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Records behind the newest, for each partition held; as of the last fetch."""
+        return {}
+
+    def ready(self) -> bool:
+        """Group joined (an empty assignment is ready too) or, for other sources, started."""
+        return True
+
+
+class EndOfSource(Exception):  # noqa: N818 - as StopIteration
+    """Raised by ``fetch`` when a finite source has delivered everything."""
