@@ -1,0 +1,72 @@
+# Everything a checkout can do. Needs Python >= 3.11 with venv, and make; `make test` uses Java 17+ and Maven where they are present.
+# The first verb makes .venv and installs into it; later ones only when pyproject.toml changed.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench chaos clean test-other-pythons
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# The first interpreter that really runs, is new enough and can make virtual environments (a pyenv shim may exist and do none of it).
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c '$(USABLE)' >/dev/null 2>&1 && { echo $$python; break; }; done)
+
+help:  ## what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no broker, no settings, under a minute
+	@$(BIN)/python examples/earthquakes/demo.py
+
+test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
+	@failed=0; \
+	$(MAKE) --no-print-directory test-other-pythons || failed=1; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed=1; \
+	exit $$failed
+
+lint: $(VENV)/.dev  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench  ## the benchmarks, one after the other (minutes; quiet machine)
+	@for subject in bench/*.py; do echo "== $$subject"; $(BIN)/python $$subject || exit 1; done
+
+chaos: $(VENV)/.dev  ## the long fault runs: twenty kills, production timeouts
+	EXPRESS_CHAOS=1 $(BIN)/python -m pytest -m chaos --timeout=3600 $(PYTEST_ARGS)
+
+clean:  ## remove what the other verbs made
+	rm -rf .venv .venv-3.* build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis ./*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A virtual environment is made once; an interpreter that is gone since then makes it anew.
+define install
+	@test -n "$(PYTHON)" || { echo "make: no usable Python found: Express needs Python >= 3.11 with venv (on Debian: python3-venv); name one with make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(BIN)/python -c '$(USABLE)' 2>/dev/null || { echo "Making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "Installing $(1)"
+	@$(BIN)/python -m pip install --quiet --editable '$(1)'
+endef
+
+$(VENV)/.runtime: pyproject.toml
+	$(call install,.)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	$(call install,.[dev])
+	@touch $(VENV)/.runtime $@
+
+$(VENV)/.bench: pyproject.toml
+	$(call install,.[dev$(comma)bench])
+	@touch $(VENV)/.runtime $(VENV)/.dev $@
+
+comma := ,
+
+# Every other supported Python that is installed runs the suite too, without the tests that need a broker or install things:
+# those would tell nothing new about an interpreter. One venv each, like the main one.
+test-other-pythons: $(VENV)/.dev
+	@.ci/other-pythons $(BIN)/python

@@ -1,0 +1,108 @@
+"""What every test runs under: two event loops, brokers that must not be skipped where they can run, and no process left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import uvloop
+
+PLUGINS = ("tests.brokers.plugin", "tests.compiler.plugin")
+
+
+def _present(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+pytest_plugins = [module for module in PLUGINS if _present(module)]
+
+PROJECT = Path(__file__).parent.parent
+SESSION = uuid.uuid4().hex  # every process that a test starts inherits it: that is how the ones left behind are found
+os.environ["EXPRESS_TEST_SESSION"] = SESSION
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return PROJECT
+
+
+# --- Event loops ------------------------------------------------------------------------------------------------------------------
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every async test runs twice: on uvloop, as `express run` does, and on asyncio's own loop. A marker keeps it to one of them."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.SelectorEventLoop}
+    if item.get_closest_marker("asyncio_loop_only"):
+        del factories["uvloop"]
+    elif item.get_closest_marker("uvloop_only"):
+        del factories["asyncio"]
+    return factories
+
+
+# --- Which tests run --------------------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Chaos runs take long: only when asked for (`make chaos`)."""
+    if not os.environ.get("EXPRESS_CHAOS"):
+        for item in items:
+            if item.get_closest_marker("chaos"):
+                item.add_marker(pytest.mark.skip(reason="a long fault run: make chaos"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Where a real broker can run (EXPRESS_REQUIRE_KAFKA, set by .ci/run) a skipped broker test is a failed one."""
+    report = yield
+    broker = item.get_closest_marker("kafka") or item.get_closest_marker("kafka_group")
+    wanted = broker and not item.get_closest_marker("chaos") and os.environ.get("EXPRESS_REQUIRE_KAFKA")
+    if wanted and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"a broker test was skipped although EXPRESS_REQUIRE_KAFKA is set: {reason}"
+    return report
+
+
+# --- Nothing is left behind -------------------------------------------------------------------------------------------------------
+
+
+def _left_behind() -> dict[int, str]:
+    """Living processes that inherited this session's mark, with their command lines; Linux only. Python's own two helper processes, which
+    end with their parent, do not count."""
+    found: dict[int, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) == os.getpid():
+            continue
+        try:
+            if f"EXPRESS_TEST_SESSION={SESSION}".encode() not in (process / "environ").read_bytes().split(b"\0"):
+                continue
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended while we looked
+        if state != "Z" and "multiprocessing.resource_tracker" not in command and "multiprocessing.forkserver" not in command:
+            found[int(process.name)] = command
+    return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that outlives the tests fails them, and is ended."""
+    patience = time.monotonic() + 5
+    while (left := _left_behind()) and time.monotonic() < patience:
+        time.sleep(0.1)
+    for number, command in left.items():
+        print(f"\nleft behind by the tests: process {number}: {command[:200]}", file=sys.stderr)
+        os.kill(number, signal.SIGKILL)
+    if left and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
