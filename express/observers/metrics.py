@@ -39,6 +39,7 @@ class WorkflowMetrics:
     """
 
     MAX_ERRORS = 64  # error values a state; the rest is "other"
+    MAX_ERROR_LENGTH = 128  # characters of an error name that become a label
 
     def __init__(self, workflow: str, sha256: str, states: Sequence[tuple[str, str]]) -> None:
         self.workflow, self.sha256, self.states = workflow, sha256, tuple(states)
@@ -52,13 +53,35 @@ class WorkflowMetrics:
         self.started = [0]
         self.statuses = {"SUCCEEDED": 0, "FAILED": 0, "TIMED_OUT": 0, "ABORTED": 0}
         self.execution = Histogram()
+        self._distinct = [0] * len(self.states)  # error values of each state so far
 
     def failed(self, state: int, error: str | None) -> None:
-        """A failed attempt (of a Task, Map or Parallel) or a failed state of another kind."""
-        raise NotImplementedError
+        """A failed attempt (of a Task, Map or Parallel) or a failed state of another kind. Called before ``retried`` or ``caught``."""
+        key = (state, error or "none")
+        if key not in self.failures:
+            key = (state, self._label(state, error))
+        self.failures[key] = self.failures.get(key, 0) + 1
 
     def retried(self, state: int) -> None:
-        raise NotImplementedError
+        """The failed attempt will be tried again."""
+        self.retries[state] = self.retries.get(state, 0) + 1
 
     def caught(self, state: int, error: str | None, next_state: str) -> None:
-        raise NotImplementedError
+        """The failed state goes on at ``next_state``."""
+        key = (state, self._label(state, error), next_state)
+        self.catches[key] = self.catches.get(key, 0) + 1
+
+    def entries(self, state: int) -> int:
+        """How often a state was entered."""
+        return self.seconds[state].count if state in self.derived else self.entered[state]
+
+    def _label(self, state: int, error: str | None) -> str:
+        """The value an error name is counted under: bounded in number and length, and writable as UTF-8 (a function may raise any text)."""
+        label = (error or "none")[: self.MAX_ERROR_LENGTH].encode(errors="replace").decode()
+        if (state, label) in self.failures:
+            return label
+        if self._distinct[state] == self.MAX_ERRORS:
+            return "other"
+        self._distinct[state] += 1
+        self.failures[state, label] = 0
+        return label

@@ -1,0 +1,44 @@
+"""What one pipeline counts between its source and its sinks, in plain cells that cost an addition each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from express.observers.metrics import Histogram
+
+
+def _no_lag() -> Mapping[tuple[str, int], int]:
+    return {}
+
+
+class PipelineMetrics:
+    """Written by the dispatcher on the event loop, read by the exposition and the progress bar on the same loop: no lock.
+
+    - ``source_records``: records taken from the source (those skipped as finished before a restart are not counted)
+    - ``in_flight``: records taken and not yet acknowledged; ``in_flight_bytes``: their values
+    - ``results``, ``dead_letters``: entries acknowledged by the result sink and by the dead-letter sink (without a result sink: executions ended)
+    - ``poison``: records that never became an execution (not JSON, too large); they are dead letters too
+    - ``aborted``: executions given up at a drain deadline or with a lost partition; they come again
+    - ``event_seconds``: from the record's timestamp to its acknowledged result or dead letter
+    - ``commit_lag``: records taken that the committed positions do not cover yet, finished or not; as of the last commit tick
+    - ``lag``: what ``Source.lag`` says, asked when somebody looks
+    """
+
+    __slots__ = (
+        "aborted", "commit_lag", "commits", "dead_letters", "event_seconds", "in_flight", "in_flight_bytes", "lag", "name", "poison", "results",
+        "source_records",
+    )  # fmt: skip
+
+    def __init__(self, name: str, lag: Callable[[], Mapping[tuple[str, int], int]] = _no_lag) -> None:
+        self.name = name
+        self.source_records = 0
+        self.in_flight = 0
+        self.in_flight_bytes = 0
+        self.results = 0
+        self.dead_letters = 0
+        self.poison = 0
+        self.aborted = 0
+        self.commits = 0
+        self.commit_lag = 0
+        self.event_seconds = Histogram()
+        self.lag = lag

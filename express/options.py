@@ -1,0 +1,55 @@
+"""What an adapter is given beside its address: typed, resolved, with nothing left to look up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class KafkaConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach and talk to a Kafka cluster. ``servers`` also replace the connection's name in an address.
+
+    ``ca``, ``certificate`` and ``key`` are paths of PEM files; without ``ca`` the system's authorities are trusted. Never shown: the secrets.
+    """
+
+    servers: tuple[str, ...]
+    security: Security = "PLAINTEXT"
+    mechanism: Mechanism = "SCRAM-SHA-512"
+    username: str | None = None
+    password: str | None = None
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    key_password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"KafkaConnection({', '.join(self.servers)}, {self.security})"
+
+
+Connection = KafkaConnection  # a union, when further kinds arrive
+
+
+class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """``name``: the pipeline's. ``drain_seconds``: how long a rebalance or the end may take (sets the client's rebalance timeout).
+    ``checkpoint_beside``: the file beside which a source without a memory of its own keeps its position (the sink's path, if it is a file).
+    ``in_flight_records``: the dispatcher's limit, a hint for fetch sizes."""
+
+    name: str
+    drain_seconds: float = 20.0
+    connection: Connection | None = None
+    checkpoint_beside: str | None = None
+    in_flight_records: int = 500
+
+
+class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """``name``: the pipeline's. ``for_dead_letters``: entries carry the original record, its reasons are in the headers.
+    ``max_bytes``: the largest value that the pipeline can put (the payload limit)."""
+
+    name: str
+    connection: Connection | None = None
+    for_dead_letters: bool = False
+    max_bytes: int = 262_144
