@@ -12,6 +12,7 @@ from express.errors import ConfigurationError
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+-]*", re.ASCII)
 _SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?", re.ASCII)
+EXAMPLES = "kafka://localhost:9092/orders?group=orders or file:events.jsonl"
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 
 
@@ -29,17 +30,16 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> Address:
-    """An address taken apart; raises ConfigurationError with one sentence for each thing that is wrong with it. Percent escapes are decoded.
+    """An address taken apart; raises ConfigurationError with one sentence for each thing that is wrong with it.
 
-    ``SCHEME://SERVER[,SERVER...]/NAME?OPTION=VALUE&...`` or ``SCHEME:NAME?OPTION=VALUE&...``; ``file:///absolute/path`` is understood as well.
+    ``SCHEME://SERVER[,SERVER...]/NAME?OPTION=VALUE&...`` or ``SCHEME:NAME?OPTION=VALUE&...``, percent escapes decoded;
+    ``file:///absolute/path`` is understood as well.
     """
     # A password that somebody put there must not reach a terminal or a log.
     shown = _USER.sub("...@", text)
     scheme, colon, rest = text.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
-        raise ConfigurationError(
-            f"{shown!r} is not an address: expected one such as kafka://localhost:9092/orders?group=orders or file:events.jsonl"
-        )
+        raise ConfigurationError(f"{shown!r} is not an address: expected one such as {EXAMPLES}")
     rest, _, query = rest.partition("?")
     problems: list[str] = []
     servers: tuple[str, ...] = ()
@@ -49,9 +49,7 @@ def parse(text: str) -> Address:
             name = f"/{name}"
         else:
             if "@" in authority:
-                problems.append(
-                    f"{shown!r}: credentials do not belong in an address: name a connection of the configuration (?connection=NAME)"
-                )
+                problems.append(f"{shown!r}: credentials belong in a connection of the configuration (?connection=NAME), not in an address")
             servers = tuple(authority.rpartition("@")[2].split(","))
             problems += [f"{shown!r}: {server!r} is not a server: expected HOST:PORT" for server in servers if not _is_server(server)]
     else:

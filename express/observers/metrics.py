@@ -13,7 +13,8 @@ BOUNDS: tuple[float, ...] = (
 
 
 class Histogram:
-    """Observations in seconds. ``counts`` has one cell per bound and one for the rest; ``total`` is a one-cell list: generated code writes both."""
+    """Observations in seconds. ``counts`` has one cell per bound and one for the rest; ``total`` is a one-cell list. Generated code writes
+    both itself."""
 
     __slots__ = ("counts", "total")
 
@@ -33,8 +34,8 @@ class Histogram:
 class WorkflowMetrics:
     """Everything one workflow counts. States are numbered in the order of ``states``: (name, type) pairs.
 
-    ``entered``: generated code adds to it for states that can suspend; for the others (``derived``) entered = observations of ``seconds``, since nobody can look while they run.
-    Failures, retries and catches are exact and counted on the failure path only, through ``failed``, ``retried`` and ``caught``:
+    ``entered``: generated code adds to it for states that can suspend; for the others (``derived``) entered = observations of ``seconds``,
+    since nobody can look while they run. Failures, retries and catches are exact and counted on the failure path only, through ``failed``, ``retried`` and ``caught``:
     failures = retried + caught + uncaught.
     """
 

@@ -16,7 +16,7 @@ class PipelineMetrics:
 
     - ``source_records``: records taken from the source (those skipped as finished before a restart are not counted)
     - ``in_flight``: records taken and not yet acknowledged; ``in_flight_bytes``: their values
-    - ``results``, ``dead_letters``: entries acknowledged by the result sink and by the dead-letter sink (without a result sink: executions ended)
+    - ``results``, ``dead_letters``: entries acknowledged by the result sink and by the dead-letter sink (without a sink: executions succeeded)
     - ``poison``: records that never became an execution (not JSON, too large); they are dead letters too
     - ``aborted``: executions given up at a drain deadline or with a lost partition; they come again
     - ``event_seconds``: from the record's timestamp to its acknowledged result or dead letter
@@ -25,8 +25,8 @@ class PipelineMetrics:
     """
 
     __slots__ = (
-        "aborted", "commit_lag", "commits", "dead_letters", "event_seconds", "in_flight", "in_flight_bytes", "lag", "name", "poison", "results",
-        "source_records",
+        "aborted", "commit_lag", "commits", "dead_letters", "event_seconds", "in_flight", "in_flight_bytes", "lag", "name", "poison",
+        "results", "source_records",
     )  # fmt: skip
 
     def __init__(self, name: str, lag: Callable[[], Mapping[tuple[str, int], int]] = _no_lag) -> None:
