@@ -1,0 +1,168 @@
+"""A real Apache Kafka cluster in KRaft mode on 127.0.0.1: jars by Maven into a cache outside the tree, one JVM a broker."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.brokers.processes import folder, free_port, start_tied
+
+HERE = Path(__file__).parent / "kafka"
+POM = HERE / "pom.xml"
+START_SECONDS = 90.0
+
+
+def missing() -> str | None:
+    """What this machine lacks to run a real broker, or None."""
+    lacking = [program for program in ("java", "mvn") if not shutil.which(program)]
+    return f"{' and '.join(lacking)} not found" if lacking else None
+
+
+def version() -> str:
+    found = ElementTree.parse(POM).getroot().find("{*}properties/{*}kafka.version")
+    assert found is not None
+    assert found.text
+    return found.text
+
+
+def jars() -> Path:
+    """The folder of jars, filled once by Maven. Renamed into place when complete, so that two test runs may do it at once."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "express-tests"
+    ready = cache / f"kafka-{version()}-{hashlib.sha256(POM.read_bytes()).hexdigest()[:8]}"
+    if not ready.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix="filling-", dir=cache))
+        command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={half}"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            shutil.rmtree(half, ignore_errors=True)
+            raise RuntimeError(f"Maven could not fetch Kafka's jars:\n{done.stdout}{done.stderr}")
+        try:
+            half.rename(ready)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(half, ignore_errors=True)
+    return ready
+
+
+class Node:
+    """One broker, also a controller."""
+
+    def __init__(self, number: int, port: int, controller: int, home: Path) -> None:
+        self.number, self.port, self.controller, self.home = number, port, controller, home
+        self.log = home / "broker.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+
+class Cluster:
+    """Brokers that can be stopped, killed and started again, each by its number from 0. ``settings`` are added to server.properties."""
+
+    def __init__(self, brokers: int = 1, heap: int = 384, settings: Mapping[str, str] | None = None) -> None:
+        self.heap, self.jars, self.home = heap, jars(), folder()
+        self.nodes = [Node(number, free_port(), free_port(), self.home / f"broker-{number}") for number in range(brokers)]
+        self.servers = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        formats = []
+        for node in self.nodes:
+            node.home.mkdir()
+            (node.home / "server.properties").write_text(self._properties(node, settings or {}))
+            formats.append(self._java(node, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.home / "server.properties")))
+        for node, process in zip(self.nodes, formats, strict=True):
+            if process.wait(60):
+                raise RuntimeError(f"Kafka's storage could not be formatted:\n{node.log.read_text()}")
+
+    def _properties(self, node: Node, settings: Mapping[str, str]) -> str:
+        voters = ",".join(f"{other.number}@127.0.0.1:{other.controller}" for other in self.nodes)
+        copies = str(min(3, len(self.nodes)))
+        values = {
+            "process.roles": "broker,controller",
+            "node.id": str(node.number),
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(node.home / "data"),
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": "4",
+            "offsets.topic.replication.factor": copies,
+            "transaction.state.log.num.partitions": "2",
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.num.partitions": "1",
+            "share.coordinator.state.topic.replication.factor": copies,
+            "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "1000",
+            "num.network.threads": "2",
+            "num.io.threads": "4",
+            "log.cleaner.dedupe.buffer.size": "4194304",
+            "broker.heartbeat.interval.ms": "500",
+            "broker.session.timeout.ms": "3000",
+            "controller.quorum.election.timeout.ms": "500",
+            "controlled.shutdown.enable": "true",
+            **settings,
+        }
+        return "".join(f"{name}={value}\n" for name, value in values.items())
+
+    def _java(self, node: Node, main: str, *arguments: str) -> subprocess.Popen[bytes]:
+        options = [
+            f"-Xms64m -Xmx{self.heap}m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto",
+            f"-Dlog4j.configuration=file:{HERE / 'log4j.properties'}",
+        ]
+        with node.log.open("ab") as log:
+            return start_tied(["java", *options[0].split(), options[1], "-cp", f"{self.jars}/*", main, *arguments], log)
+
+    def start(self, *numbers: int) -> None:
+        """Starts those that do not run (all of them when none is named) and waits until they answer."""
+        wanted = [node for node in self.nodes if node.number in (numbers or range(len(self.nodes)))]
+        for node in wanted:
+            if node.process is None:
+                node.process = self._java(node, "kafka.Kafka", str(node.home / "server.properties"))
+        for node in wanted:
+            self._await_answer(node)
+
+    def _await_answer(self, node: Node) -> None:
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        assert node.process is not None
+        patience = time.monotonic() + START_SECONDS
+        while time.monotonic() < patience:
+            if node.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", node.port), timeout=1).close()
+                admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{node.port}", "log_level": 0})
+                if node.number in admin.list_topics(timeout=2).brokers:
+                    return
+            except (OSError, KafkaException):
+                time.sleep(0.1)
+        raise RuntimeError(f"Kafka broker {node.number} did not start within {START_SECONDS:.0f} s:\n{node.log.read_text()[-4000:]}")
+
+    def stop(self, *numbers: int, kill: bool = False) -> None:
+        """Ends those named (all when none is): in order, or as kill -9 does."""
+        wanted = [node for node in self.nodes if node.number in (numbers or range(len(self.nodes))) and node.process]
+        for node in wanted:
+            assert node.process is not None
+            node.process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        for node in wanted:
+            assert node.process is not None
+            try:
+                node.process.wait(20)
+            except subprocess.TimeoutExpired:  # the controllers it wants to tell are gone themselves
+                node.process.kill()
+                node.process.wait(10)
+            node.process = None
+
+    def close(self) -> None:
+        self.stop(kill=True)
+        shutil.rmtree(self.home, ignore_errors=True)

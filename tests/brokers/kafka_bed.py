@@ -1,0 +1,213 @@
+"""A Kafka broker as tests see it: topics, records in and out, what a group has committed. Blocking, by confluent-kafka: not the client under test."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+QUIET = {"log_level": 0, "error_cb": lambda error: None}
+
+
+class Written(NamedTuple):
+    """One record as it stands in a topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+
+
+class Kafka:
+    """One cluster, whichever kind: ``kind`` is apache, mock or outside."""
+
+    def __init__(self, kind: str, servers: str, cluster: Any = None) -> None:
+        self.kind, self.servers, self.cluster = kind, servers, cluster
+
+    @classmethod
+    def open(cls, kind: str, servers: str = "", brokers: int = 1) -> Kafka:
+        if kind == "outside":
+            return cls(kind, servers)
+        if kind == "mock":
+            from tests.brokers import mock
+
+            imitation = mock.Cluster(brokers)
+            return cls(kind, imitation.servers, imitation)
+        from tests.brokers import apache
+
+        real = apache.Cluster(brokers)
+        try:
+            real.start()
+        except BaseException:
+            real.close()
+            raise
+        return cls(kind, real.servers, real)
+
+    def close(self) -> None:
+        if self.cluster:
+            self.cluster.close()
+
+    # The broker itself
+
+    def stop(self, **how: Any) -> None:
+        """Stops the broker; a test on somebody else's broker is skipped instead."""
+        if not self.cluster:
+            pytest.skip("needs a broker that it may stop, not the one of EXPRESS_TEST_KAFKA")
+        self.cluster.stop(**how)
+
+    def start(self) -> None:
+        self.cluster.start()
+
+    def mend(self) -> None:
+        if self.cluster:
+            self.cluster.start()
+
+    def imitation(self, why: str) -> Any:
+        """The mock cluster, to inject errors that a real broker does not give on request: a fresh one beside a real broker."""
+        from tests.brokers import mock
+
+        if lacking := mock.missing():
+            pytest.skip(f"{why}: {lacking}")
+        return mock.Cluster()
+
+    # Names that no other test uses
+
+    def topic(self, partitions: int = 1, copies: int = 1, **settings: str) -> str:
+        """A new topic."""
+        name = f"t{uuid.uuid4().hex[:12]}"
+        if self.kind == "mock":
+            self.cluster.topic(name, partitions)
+            return name
+        admin = AdminClient({"bootstrap.servers": self.servers, **QUIET})
+        config = {key.replace("_", "."): value for key, value in settings.items()}
+        admin.create_topics([NewTopic(name, partitions, copies, config=config)], operation_timeout=20)[name].result(30)
+        patience = time.monotonic() + 20
+        while time.monotonic() < patience:  # a client that asks too early is told that there is no such topic
+            found = admin.list_topics(name, timeout=5).topics[name]
+            if len(found.partitions) == partitions and all(part.leader >= 0 for part in found.partitions.values()):
+                return name
+            time.sleep(0.05)
+        raise TimeoutError(f"topic {name} has no leaders")
+
+    def group(self) -> str:
+        return f"g{uuid.uuid4().hex[:12]}"
+
+    # Records
+
+    def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]]) -> None:
+        """Writes (key, value) or (key, value, partition) and returns when all are acknowledged."""
+        producer = Producer({"bootstrap.servers": self.servers, "linger.ms": 5, "enable.idempotence": self.kind != "mock", **QUIET})
+        failures: list[Any] = []
+
+        def delivered(error: Any, _message: Any) -> None:
+            if error:
+                failures.append(error)
+
+        for key, value, *where in records:
+            while True:
+                try:
+                    producer.produce(topic, value, key, where[0] if where else -1, on_delivery=delivered)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            producer.poll(0)
+        left = producer.flush(60)
+        if left or failures:
+            raise RuntimeError(f"{left} records not written to {topic}: {failures[:1]}")
+
+    def read(self, topic: str, count: int | None = None, seconds: float = 30.0) -> list[Written]:
+        """``count`` records of a topic from its beginning, or all there are now; waits at most ``seconds`` for the last of them."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.servers,
+                "group.id": "reader",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                **QUIET,
+            }
+        )
+        try:
+            partitions = [
+                TopicPartition(topic, number, OFFSET_BEGINNING)
+                for number in sorted(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+            ]
+            if count is None:
+                ends = [consumer.get_watermark_offsets(TopicPartition(topic, part.partition), timeout=10) for part in partitions]
+                count = sum(high - low for low, high in ends)
+            consumer.assign(partitions)
+            found: list[Written] = []
+            patience = time.monotonic() + seconds
+            while len(found) < count and time.monotonic() < patience:
+                for record in consumer.consume(min(1000, count - len(found)), timeout=0.2):
+                    if record.error():
+                        raise KafkaException(record.error())
+                    headers = {name: value for name, value in record.headers() or [] if isinstance(value, bytes)}
+                    found.append(Written(record.partition() or 0, record.offset() or 0, record.key(), record.value(), headers))  # type: ignore[arg-type]
+            return found
+        finally:
+            consumer.close()
+
+    # The group
+
+    def committed(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """What the group has committed: partition -> (offset, metadata); without those that have nothing."""
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": group, "enable.auto.commit": False, **QUIET})
+        try:
+            answer = consumer.committed([TopicPartition(topic, number) for number in partitions], timeout=10)
+            return {part.partition: (part.offset, part.metadata or "") for part in answer if part.offset >= 0}
+        finally:
+            consumer.close()
+
+    def commit(self, group: str, topic: str, positions: Mapping[int, tuple[int, str]]) -> None:
+        """Commits for a group that has no members."""
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": group, "enable.auto.commit": False, **QUIET})
+        try:
+            parts = [TopicPartition(topic, number, offset, metadata) for number, (offset, metadata) in positions.items()]
+            consumer.commit(offsets=parts, asynchronous=False)
+        finally:
+            consumer.close()
+
+
+class Producing(threading.Thread):
+    """Writes one record after the other at a fixed rate until it is told to stop; ``acknowledged`` is what stands in the topic for certain."""
+
+    def __init__(self, kafka: Kafka, topic: str, make: Any, rate: float) -> None:
+        super().__init__(name=f"producing {topic}", daemon=True)
+        self.kafka, self.topic, self.make, self.rate = kafka, topic, make, rate
+        self.acknowledged: dict[tuple[int, int], bytes | None] = {}
+        self.failures: list[Any] = []
+        self._enough = threading.Event()
+
+    def run(self) -> None:
+        producer = Producer(
+            {"bootstrap.servers": self.kafka.servers, "linger.ms": 5, "enable.idempotence": self.kafka.kind != "mock", **QUIET}
+        )
+
+        def delivered(error: Any, message: Any) -> None:
+            if error:
+                self.failures.append(error)
+            else:
+                self.acknowledged[message.partition(), message.offset()] = message.value()
+
+        began, number = time.monotonic(), 0
+        while not self._enough.is_set():
+            while number < (time.monotonic() - began) * self.rate:
+                key, value = self.make(number)
+                with contextlib.suppress(BufferError):
+                    producer.produce(self.topic, value, key, on_delivery=delivered)
+                    number += 1
+                producer.poll(0)
+            producer.poll(0.005)
+        producer.flush(60)
+
+    def stop(self) -> None:
+        self._enough.set()
+        self.join(90)

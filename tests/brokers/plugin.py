@@ -1,0 +1,55 @@
+"""The pytest fixture ``kafka``: one broker a session whichever kind could be had, topics and groups of their own for each test.
+
+``EXPRESS_TEST_KAFKA``: not set = a real Apache Kafka where java and mvn are found, else librdkafka's mock; ``mock``; or ``host:port`` of any broker.
+Tests marked ``kafka_group`` need more than one group member (or what else only a real broker does) and are skipped on the mock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.brokers import apache
+from tests.brokers.kafka_bed import Kafka
+
+CHOICE = os.environ.get("EXPRESS_TEST_KAFKA", "")
+
+
+def chosen() -> tuple[str, str]:
+    """(apache | mock | outside, a description for the report)."""
+    if CHOICE and CHOICE != "mock":
+        return "outside", f"the broker at {CHOICE} (EXPRESS_TEST_KAFKA)"
+    why = "EXPRESS_TEST_KAFKA=mock" if CHOICE else apache.missing()
+    if why is None:
+        return "apache", f"Apache Kafka {apache.version()}, KRaft, started by the tests"
+    return "mock", f"librdkafka's mock cluster, one-member groups only ({why})"
+
+
+def pytest_report_header() -> str:
+    return f"kafka: {chosen()[1]}"
+
+
+@pytest.fixture(scope="session")
+def kafka_session() -> Iterator[Kafka]:
+    kind, _ = chosen()
+    if kind == "mock":
+        from tests.brokers import mock
+
+        if why := mock.missing():
+            pytest.skip(f"no Kafka broker: {apache.missing()}, and {why}")
+    bed = Kafka.open(kind, CHOICE)
+    try:
+        yield bed
+    finally:
+        bed.close()
+
+
+@pytest.fixture
+def kafka(request: pytest.FixtureRequest, kafka_session: Kafka) -> Iterator[Kafka]:
+    """The session's broker. A test that stops it need not start it again."""
+    if request.node.get_closest_marker("kafka_group") and kafka_session.kind == "mock":
+        pytest.skip("needs a real Kafka broker: librdkafka's mock cluster has groups of one member only")
+    yield kafka_session
+    kafka_session.mend()
