@@ -13,7 +13,7 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 class KafkaConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to reach and talk to a Kafka cluster. ``servers`` also replace the connection's name in an address.
 
-    ``ca``, ``certificate`` and ``key`` are paths of PEM files; without ``ca`` the system's authorities are trusted. Secrets are never shown.
+    ``ca``, ``certificate`` and ``key`` are paths of PEM files; without ``ca`` the system's authorities count. Secrets are never shown.
     """
 
     servers: tuple[str, ...]

@@ -35,7 +35,8 @@ class WorkflowMetrics:
     """Everything one workflow counts. States are numbered in the order of ``states``: (name, type) pairs.
 
     ``entered``: generated code adds to it for states that can suspend; for the others (``derived``) entered = observations of ``seconds``,
-    since nobody can look while they run. Failures, retries and catches are exact and counted on the failure path only, through ``failed``, ``retried`` and ``caught``:
+    since nobody can look while they run.
+    Failures, retries and catches are exact and counted on the failure path only, through ``failed``, ``retried`` and ``caught``:
     failures = retried + caught + uncaught.
     """
 

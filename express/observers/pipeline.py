@@ -16,7 +16,7 @@ class PipelineMetrics:
 
     - ``source_records``: records taken from the source (those skipped as finished before a restart are not counted)
     - ``in_flight``: records taken and not yet acknowledged; ``in_flight_bytes``: their values
-    - ``results``, ``dead_letters``: entries acknowledged by the result sink and by the dead-letter sink (without a sink: executions succeeded)
+    - ``results``, ``dead_letters``: entries acknowledged by the result sink and by the dead-letter sink (without a sink: successes)
     - ``poison``: records that never became an execution (not JSON, too large); they are dead letters too
     - ``aborted``: executions given up at a drain deadline or with a lost partition; they come again
     - ``event_seconds``: from the record's timestamp to its acknowledged result or dead letter
