@@ -1,9 +1,17 @@
-"""Which offset may be committed: pure, synchronous, no I/O."""
+"""Delivered and finished offsets in, the offset that may be committed out, with a map of what is finished beyond it. Pure, no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import binascii
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
+
+MAX_METADATA = 4_096  # characters of text that a Kafka broker takes by default (offset.metadata.max.bytes)
+
+VERSION = 1
+_CHECKSUM = 4  # bytes
+_MAX_MAP = MAX_METADATA // 4 * 3  # bytes, before base64
+_MAX_OFFSET = 2**63 - 1
 
 
 class Position(NamedTuple):
@@ -13,28 +21,196 @@ class Position(NamedTuple):
     metadata: str
 
 
+class OffsetMap(NamedTuple):
+    """Finished work beyond a committed offset: everything from there up to ``highest`` is finished except ``unfinished`` (ascending).
+
+    Offsets that were never delivered (transaction markers, compacted records) count as finished: they never come.
+    """
+
+    highest: int
+    unfinished: tuple[int, ...]
+
+
 class Tracker:
-    """Offsets of one assignment, such that an unfinished offset is never committed."""
+    """Offsets of one assignment, such that an unfinished offset is never committed.
+
+    The position is the lowest delivered offset that is not finished, or the highest delivered one plus one when all are. It only goes up;
+    gaps between offsets are normal; a commit that fails changes nothing here.
+
+    ``full`` is true while the finished work beyond the position does not fit into the metadata; what does not fit would be replayed after a
+    restart, so intake should pause. It is as fresh as the last ``position()``.
+    """
+
+    __slots__ = ("_base", "_changed", "_delivered", "_finished", "_last", "_pending", "_position", "_resumed", "full")
 
     def __init__(self, committed: int | None = None, metadata: str = "") -> None:
-        """``committed`` is the group's committed offset (None: nothing yet), ``metadata`` what was committed with it (malformed = replay)."""
+        """``committed`` is the group's committed offset (None: nothing yet), ``metadata`` what came with it (malformed = replay)."""
+        self._pending: set[int] = set()
+        self._delivered = -1  # the highest delivered
+        self._finished = -1  # the highest finished
+        self._base = -1 if committed is None else committed  # what is committed, or was delivered first; -1: neither
+        self._last = None if committed is None else Position(committed, metadata)
+        self._resumed = None if committed is None else decode(metadata, committed)  # of the former owner, until delivery has passed it
+        self._position: Position | None = None
+        self._changed = False
+        self.full = False
 
-    def deliver(self, offsets: Sequence[int]) -> Sequence[int]:
-        """Records offsets as delivered, ascending; returns those that were finished before a restart and must be skipped (usually none)."""
-        raise NotImplementedError
+    def deliver(self, offsets: Sequence[int]) -> Collection[int]:
+        """Records offsets as delivered; returns those that were finished before a restart and must be skipped (usually none).
 
-    def finish(self, offsets: Iterable[int]) -> None:
-        """Marks delivered offsets as finished *and acknowledged*, in any order."""
-        raise NotImplementedError
+        Offsets ascend, within a call and from call to call. A source whose position goes back (a topic made anew) starts a new assignment;
+        without one this raises ValueError, because going on could only lose the records or commit backwards.
+        """
+        if not offsets:
+            return ()
+        first, last = offsets[0], offsets[-1]
+        if first <= self._delivered or last < first:
+            raise ValueError(f"offset {first} was delivered after offset {self._delivered} of the same assignment")
+        if self._delivered < 0 and (first < self._base or self._base < 0):
+            # Nothing was committed, or the log begins anew below what was: other records, of which the map says nothing.
+            self._base, self._last, self._resumed = first, None, None
+        skipped: Collection[int] = ()
+        if self._resumed is None:
+            self._pending.update(offsets)
+        else:
+            skipped = self._resume(offsets, self._resumed)
+        self._delivered = last
+        self._changed = True
+        return skipped
+
+    def _resume(self, offsets: Sequence[int], known: OffsetMap) -> Collection[int]:
+        """Delivers offsets some of which the former owner may have finished; returns those."""
+        unfinished = set(known.unfinished)
+        skipped = {offset for offset in offsets if offset <= known.highest and offset not in unfinished}
+        self._pending.update(offset for offset in offsets if offset not in skipped)
+        if skipped:
+            self._finished = max(skipped)
+        last = offsets[-1]
+        if last >= known.highest:
+            self._resumed = None
+        else:
+            self._resumed = OffsetMap(known.highest, tuple(offset for offset in known.unfinished if offset > last))
+        return skipped
+
+    def finish(self, offsets: Collection[int]) -> None:
+        """Marks delivered offsets as finished *and acknowledged*, in any order. An offset that was never delivered is ignored."""
+        if not offsets:
+            return
+        highest = max(offsets)
+        if highest > self._delivered:
+            offsets = [offset for offset in offsets if offset <= self._delivered]
+            highest = max(offsets, default=-1)
+        self._pending.difference_update(offsets)
+        if highest > self._finished:
+            self._finished = highest
+        self._changed = True
 
     def position(self) -> Position | None:
-        """What may be committed now, or None when nothing changed since the last ``committed``."""
-        raise NotImplementedError
+        """What may be committed now, or None when that is what was committed last (or nothing was delivered yet)."""
+        if self._changed:
+            self._changed = False
+            self._position = self._measure()
+        return None if self._position == self._last else self._position
 
     def committed(self, position: Position) -> None:
         """``position`` was committed successfully."""
-        raise NotImplementedError
+        if self._last is None or position.offset >= self._last.offset:
+            self._last, self._base = position, position.offset
 
     def unfinished(self) -> int:
         """How many delivered offsets are not finished."""
-        raise NotImplementedError
+        return len(self._pending)
+
+    def behind(self) -> int:
+        """How far what is committed is behind what was delivered, in offsets."""
+        return self._delivered + 1 - self._base if self._delivered >= 0 else 0
+
+    def _measure(self) -> Position | None:
+        self.full = False
+        if self._delivered < 0:
+            return None
+        pending, highest = self._pending, self._finished
+        offset = min(pending) if pending else self._delivered + 1
+        known = self._resumed
+        if known is not None:
+            highest = max(highest, known.highest)
+        if highest <= offset:
+            return Position(offset, "")
+        unfinished = sorted(offset for offset in pending if offset < highest)
+        if known is not None:
+            unfinished += known.unfinished  # not delivered yet, so beyond every pending one
+        metadata, self.full = encode(offset, OffsetMap(highest, tuple(unfinished)))
+        return Position(offset, metadata)
+
+
+# The map as text: base64 of a version byte, varints of the committed offset, of how far the highest finished lies beyond it and of the
+# steps from one unfinished offset to the next, and a CRC-32, without which a text cut short would read as "more is finished".
+
+
+def encode(committed: int, known: OffsetMap) -> tuple[str, bool]:
+    """The longest prefix of the map that fits into commit metadata, and whether anything had to be left out."""
+    head = bytearray((VERSION,))
+    _put(head, committed)
+    steps = bytearray()
+    room = _MAX_MAP - _CHECKSUM - len(head) - 10  # 10: the longest varint of the highest finished
+    highest, cut, before, fits = known.highest, False, committed, 0
+    for offset in known.unfinished:
+        _put(steps, offset - before)
+        if len(steps) > room:
+            # What comes before the first unfinished offset that does not fit may still be told.
+            highest, cut = offset - 1, True
+            break
+        before, fits = offset, len(steps)
+    _put(head, highest - committed)
+    head += steps[:fits]
+    head += binascii.crc32(head).to_bytes(_CHECKSUM, "big")
+    return binascii.b2a_base64(head, newline=False).decode(), cut
+
+
+def decode(metadata: str, committed: int) -> OffsetMap | None:
+    """The map that was committed with ``committed``; None when there is none, or none that can be believed: then everything is replayed."""
+    if not metadata or len(metadata) > MAX_METADATA:
+        return None
+    try:
+        content = binascii.a2b_base64(metadata, strict_mode=True)
+    except ValueError:
+        return None
+    body, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+    if len(body) < 3 or body[0] != VERSION or binascii.crc32(body).to_bytes(_CHECKSUM, "big") != checksum:
+        return None
+    numbers = _numbers(body[1:])
+    if numbers is None or len(numbers) < 2 or numbers[0] != committed:
+        return None
+    highest = committed + numbers[1]
+    unfinished, offset = [], committed
+    for index, step in enumerate(numbers[2:]):
+        if step == 0 and index:
+            return None
+        offset += step
+        unfinished.append(offset)
+    if highest > _MAX_OFFSET or offset > highest:
+        return None
+    return OffsetMap(highest, tuple(unfinished))
+
+
+def _put(content: bytearray, number: int) -> None:
+    """Appends a number as a varint: seven bits a byte, the lowest first."""
+    while number > 0x7F:
+        content.append(number & 0x7F | 0x80)
+        number >>= 7
+    content.append(number)
+
+
+def _numbers(content: bytes) -> list[int] | None:
+    """The varints of ``content``; None when the last one is cut short or one is longer than any offset."""
+    numbers, number, shift = [], 0, 0
+    for byte in content:
+        number |= (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+            if shift > 63:
+                return None
+        else:
+            numbers.append(number)
+            number = shift = 0
+    return None if shift else numbers
