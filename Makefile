@@ -17,7 +17,9 @@ help:  ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no broker, no settings, under a minute
-	@$(BIN)/python examples/earthquakes/demo.py
+	@mkdir -p demo-output
+	$(BIN)/express run examples/earthquakes/alerts.asl.json --functions examples/earthquakes/functions.py \
+		--source file:examples/earthquakes/data/events.jsonl --sink file:demo-output/alerts.jsonl --dead-letter file:demo-output/dead-letters.jsonl
 
 test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
 	@failed=0; \
