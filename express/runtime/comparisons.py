@@ -1,4 +1,4 @@
-"""The operators of Choice: a value and an operand in, whether the rule holds out. A value of another type than the operator's does not hold."""
+"""The operators of Choice: a value and an operand in, whether the rule holds out. With values of another type it does not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from express.runtime import timestamps
 
 Operator: TypeAlias = Callable[[Any, Any], bool]
 
-_NUMBERS = frozenset({int, float})  # a bool's class is neither
+_NUMBERS: frozenset[type] = frozenset({int, float})  # a bool's class is neither
 
 
 # --- Text -------------------------------------------------------------------------------------------------------------------------
@@ -161,8 +161,8 @@ def is_null(value: Any, operand: Any) -> bool:
     return (value is None) is operand
 
 
-def is_present(value: Any, operand: Any) -> bool:  # noqa: ARG001 - whoever has a value to ask about has found it
-    """For a path that selects something. One that does not is the compiler's: there ``IsPresent`` holds for false, any other operator fails."""
+def is_present(value: Any, operand: Any) -> bool:
+    """For a path that selects something. One that does not is the caller's: ``IsPresent`` false holds, any other operator fails."""
     return operand is True
 
 
