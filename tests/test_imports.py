@@ -1,0 +1,194 @@
+"""The architecture, kept true: which room may import from which (docs/architecture.md shows the same as a picture)."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).parent.parent
+
+# A room is a module or a package with everything below it; the longest name that fits counts. Each names what it may import from.
+# `express.errors` may be imported from everywhere. Nothing imports an adapter: the registry finds them by name.
+CONTRACTS = {"express.sources", "express.sinks", "express.commits", "express.addresses", "express.options", "express.units"}
+ROOMS: dict[str, set[str]] = {
+    # data, knowing nothing of each other
+    "express.errors": set(),
+    "express.units": set(),
+    "express.commits": set(),
+    "express.addresses": set(),
+    "express.options": set(),
+    "express.language": set(),
+    # what generated code runs on: no language, no compiler
+    "express.runtime": {"express.tasks"},
+    "express.tasks": {"express.runtime"},
+    "express.observers": {"express.units"},
+    # the contracts of where events come from and go to
+    "express.sources": {"express.commits", "express.runtime.context"},
+    "express.sinks": {"express.sources", "express.runtime.context"},
+    # from definition to program to result
+    "express.compiler": {"express.language", "express.runtime"},
+    "express.executor": {"express.runtime", "express.tasks"},
+    "express.program": {
+        "express.language",
+        "express.compiler",
+        "express.runtime",
+        "express.tasks",
+        "express.observers",
+        "express.executor",
+    },
+    "express.dispatcher": {"express.program", "express.executor", "express.runtime", "express.tasks", "express.observers", *CONTRACTS},
+    # how it is started
+    "express.registry": CONTRACTS,
+    "express.testing": {"express.program", "express.executor", "express.runtime", "express.observers"},
+    "express": {"express.program", "express.tasks", "express.language", "express.runtime", "express.testing"},
+}
+
+# Libraries that belong to one place.
+LIBRARIES: dict[str, set[str]] = {
+    "aiokafka": {"consumers.kafka", "express.sinks.kafka"},
+    "aiohttp": {"express.api", "express.tasks.http"},
+    "prometheus_client": {"express.observers"},
+    "typer": {"express.cli"},
+    "rich": {"express.cli"},
+    "uvloop": {"express.worker", "express.cli"},
+    "ruamel": {"express.language", "express.config"},
+}
+
+
+class Import(NamedTuple):
+    module: str
+    imported: str
+    where: str
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the product by its name."""
+    found = {}
+    for package in ("express", "consumers"):
+        for path in sorted((PROJECT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(module: str, path: Path) -> Iterator[Import]:
+    """What a module imports, wherever the import stands: at the top, inside a function, for the type checker only."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        where = f"{path.relative_to(PROJECT)}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(module, alias.name, where)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{where}: a relative import; the project spells modules out"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield Import(module, whole if whole in MODULES else str(node.module), where)
+
+
+ALL = [found for module, path in MODULES.items() for found in imports(module, path)]
+
+
+def room(module: str) -> str | None:
+    while module:
+        if module in ROOMS:
+            return module
+        module = module.rpartition(".")[0]
+    return None
+
+
+def within(module: str, places: set[str]) -> bool:
+    return any(module == place or module.startswith(f"{place}.") for place in places)
+
+
+def is_adapter(module: str) -> bool:
+    return within(module, {"consumers"}) or (module.startswith("express.sinks.") and module in MODULES)
+
+
+ENGINE = [found for found in ALL if found.imported.partition(".")[0] in ("express", "consumers")]
+OUTER = {"express.cli", "express.worker", "express.supervisor", "express.config", "express.api", "express.__main__"}
+
+
+def test_every_module_has_a_room() -> None:
+    inside = [module for module in MODULES if not is_adapter(module) and not within(module, OUTER)]
+    homeless = [module for module in inside if room(module) in (None, "express") and module != "express"]
+    assert homeless == [], "name the room in ROOMS, and what it may import"
+
+
+def test_a_room_imports_only_from_the_rows_above_its_own() -> None:
+    wrong = []
+    for module, imported, where in ENGINE:
+        if is_adapter(module) or within(module, OUTER):
+            continue
+        own = room(module)
+        assert own is not None, module
+        allowed = ROOMS[own] | {"express.errors"} | ({own} if own != "express" else set())
+        if not within(imported, allowed):
+            wrong.append(f"{where}: {module} imports {imported}")
+    assert wrong == []
+
+
+def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
+    allowed = CONTRACTS | {"express.errors", "express.runtime.context", "express.runtime.values", "express.runtime.limits", "consumers"}
+    wrong = [
+        f"{where}: {module} imports {imported}"
+        for module, imported, where in ENGINE
+        if is_adapter(module) and not within(imported, allowed)
+    ]
+    assert wrong == []
+
+
+def test_nobody_imports_an_adapter() -> None:
+    """They are found by scheme, once, through the registry's strings. Adapters may share code among themselves."""
+    wrong = [
+        f"{where}: {module} imports {imported}" for module, imported, where in ENGINE if is_adapter(imported) and not is_adapter(module)
+    ]
+    assert wrong == []
+
+
+def test_only_the_command_line_imports_the_command_line() -> None:
+    wrong = [
+        where
+        for module, imported, where in ENGINE
+        if within(imported, {"express.cli"}) and not within(module, {"express.cli", "express.__main__"})
+    ]
+    assert wrong == []
+
+
+def test_a_library_is_used_in_its_own_place_only() -> None:
+    wrong = [
+        f"{where}: {module} imports {imported}"
+        for module, imported, where in ALL
+        if (library := imported.partition(".")[0]) in LIBRARIES and not within(module, LIBRARIES[library])
+    ]
+    assert wrong == []
+
+
+def test_the_commit_tracker_and_the_language_are_pure() -> None:
+    """No clock, no loop, no files (`language` may read a definition's text, not the disk)."""
+    impure = {"asyncio", "os", "socket", "threading", "time", "subprocess", "pathlib", "random"}
+    wrong = [
+        f"{where}: {module} imports {imported}"
+        for module, imported, where in ALL
+        if within(module, {"express.commits", "express.language"}) and imported.partition(".")[0] in impure
+    ]
+    assert wrong == []
+
+
+def test_importing_express_loads_no_adapter_no_command_line_and_no_server() -> None:
+    """A notebook that compiles a workflow pays for the compiler only."""
+    code = "import express, sys; print('\\n'.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
+    unwanted = [name for name in loaded if name in ("aiokafka", "typer", "rich", "aiohttp", "uvloop") or is_adapter(name)]
+    assert unwanted == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [module for module, path in MODULES.items() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    assert silent == []
