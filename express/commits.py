@@ -176,7 +176,9 @@ def decode(metadata: str, committed: int) -> OffsetMap | None:
     except ValueError:
         return None
     body, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
-    if len(body) < 3 or body[0] != VERSION or binascii.crc32(body).to_bytes(_CHECKSUM, "big") != checksum:
+    if binascii.b2a_base64(content, newline=False) != metadata.encode() or len(body) < 3 or body[0] != VERSION:
+        return None
+    if binascii.crc32(body).to_bytes(_CHECKSUM, "big") != checksum:
         return None
     numbers = _numbers(body[1:])
     if numbers is None or len(numbers) < 2 or numbers[0] != committed:
