@@ -10,7 +10,7 @@ from express.runtime import timestamps
 
 Operator: TypeAlias = Callable[[Any, Any], bool]
 
-_NUMBERS: frozenset[type] = frozenset({int, float})  # a bool's class is neither
+_NUMBERS: frozenset[Any] = frozenset({int, float})  # a bool's class is neither
 
 
 # --- Text -------------------------------------------------------------------------------------------------------------------------

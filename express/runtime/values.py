@@ -133,6 +133,33 @@ def at_most(value: Any, limit: int) -> bool:
         return len(dumps(value)) <= limit
 
 
+def at_most_shared(value: Any, limit: int) -> bool:
+    """``at_most`` for what was built from many references: one object in it ten thousand times must not become gigabytes of text first."""
+    return not surely_over(value, limit) and at_most(value, limit)
+
+
+def surely_over(value: Any, limit: int) -> bool:
+    """Whether even a lower bound of the size of ``value`` exceeds ``limit``; stops as soon as it does."""
+    least = 0
+    left = [value]
+    while left:
+        item = left.pop()
+        kind = item.__class__
+        if kind is str:
+            least += len(item) + 2
+        elif kind is dict:
+            least += 4 * len(item)
+            left.extend(item.values())
+        elif kind is list:
+            least += len(item)
+            left.extend(item)
+        else:
+            least += 1
+        if least > limit:
+            return True
+    return False
+
+
 def deeper_than(value: Any, depth: int) -> bool:
     """Whether containers nest more than ``depth`` levels in ``value``."""
     level: list[Any] = [value] if value.__class__ in CONTAINERS else []
