@@ -35,8 +35,8 @@ def instructions(text: str) -> list[tuple[str, str]]:
 
 
 class Build:
-    """Runs every stage in the same folder, ``root``, one after the other: a virtual environment, which holds its own path, works where it is
-    copied to."""
+    """Runs every stage in the same folder, ``root``, one after the other. A virtual environment, which holds its own path, works where
+    it is copied to."""
 
     def __init__(self, dockerfile: Path, context: Path, folder: Path) -> None:
         self.context, self.folder, self.root = context, folder, folder / "root"
