@@ -51,7 +51,7 @@ def parse(text: str) -> Address:
             if "@" in authority:
                 problems.append(f"{shown!r}: credentials belong in a connection of the configuration (?connection=NAME), not in an address")
             servers = tuple(authority.rpartition("@")[2].split(","))
-            problems += [f"{shown!r}: {server!r} is not a server: expected HOST:PORT" for server in servers if not _is_server(server)]
+            problems += [f"{shown!r}: {server!r} is not a server: expected HOST:PORT" for server in servers if not is_server(server)]
     else:
         name = rest
     options: dict[str, str] = {}
@@ -72,6 +72,7 @@ def parse(text: str) -> Address:
     return Address(text, scheme, servers, name, options)
 
 
-def _is_server(text: str) -> bool:
+def is_server(text: str) -> bool:
+    """HOST or HOST:PORT."""
     found = _SERVER.fullmatch(text)
     return found is not None and (found[1] is None or 0 < int(found[1]) < 65536)

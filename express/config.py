@@ -1,0 +1,339 @@
+"""Typed settings, from ``express.yaml`` or from flags, and one ``validate`` that makes routes of them before any socket opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from express import addresses, registry
+from express.addresses import Address
+from express.documents import Document, Duration, Field, Reader, Size, field_text
+from express.errors import ConfigurationError
+from express.options import KafkaConnection, SinkOptions, SourceOptions
+from express.runtime import limits
+from express.units import size_text
+
+DEFAULT_OPS = "127.0.0.1:9464"
+SHORTEST_COMMIT = 0.01  # seconds; a commit tick is paid per process, not per event
+
+
+class Workflow(msgspec.Struct, frozen=True, kw_only=True):
+    """A definition, the files of functions its Tasks call, and the values of its ``${Placeholders}``."""
+
+    definition: str
+    functions: tuple[str, ...] = ()
+    substitutions: dict[str, Any] = {}
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """Servers, credentials and TLS under a name, so that no address has to carry them."""
+
+    kafka: KafkaConnection
+
+
+class InFlight(msgspec.Struct, frozen=True, kw_only=True):
+    """How much may be taken from the source and not yet be acknowledged."""
+
+    records: int = 500
+    bytes: Size = 64 * 1024 * 1024
+
+
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
+    """From a source through a workflow to its sinks. Without ``name`` it has its workflow's."""
+
+    source: str
+    workflow: str
+    name: str | None = None
+    sink: str | None = None
+    dead_letter: str | None = None
+    order: Literal["unordered", "key", "partition"] = "unordered"
+    in_flight: InFlight = InFlight()
+    commit_every: Duration = 0.2
+    drain: Duration = 20.0
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """The AWS-compatible endpoint: read and checked, served by later versions."""
+
+    listen: str = "127.0.0.1:8083"
+    token: str | None = None
+
+
+class Ops(msgspec.Struct, frozen=True, kw_only=True):
+    """The operations endpoint. Without ``listen`` it is the default port, or a free one when that is in use."""
+
+    listen: str | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """``payload``: the largest event. ``execution``: the longest execution. ``transitions``: how many states one execution may enter."""
+
+    payload: Size = limits.PAYLOAD
+    execution: Duration = float(limits.EXECUTION_SECONDS)
+    transitions: int | None = None
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """``auto``: text on a terminal, one JSON object a line otherwise."""
+
+    format: Literal["auto", "json", "text"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one process runs with."""
+
+    workflows: dict[str, Workflow] = {}
+    connections: dict[str, Connection] = {}
+    pipelines: tuple[Pipeline, ...] = ()
+    api: Api | None = None
+    ops: Ops = Ops()
+    limits: Limits = Limits()
+    log: Log = Log()
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline with everything looked up: nothing but adapters and programs is missing."""
+
+    name: str
+    workflow: str
+    source: Address
+    source_options: SourceOptions
+    sink: Address | None
+    sink_options: SinkOptions
+    dead_letter: Address | None
+    dead_letter_options: SinkOptions
+    in_flight: InFlight
+    commit_every: float
+    drain: float
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings and where they come from: ``directory`` is what relative paths in them start from, ``where`` names the place of a field."""
+
+    settings: Settings
+    directory: Path
+    where: Callable[[Field], str] = field_text
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Configuration:
+    """The settings of a file. Raises OSError when it cannot be read, ConfigurationError with every problem of its text and types."""
+    document = Document(path)
+    reader = Reader(document, environment)
+    settings = reader.read(Settings)
+    if reader.problems:
+        raise ConfigurationError(*reader.problems)
+    return Configuration(settings=settings, directory=path.parent, where=document.where)
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """``127.0.0.1:9464``, ``[::1]:9464`` or ``:9464`` (every address) taken apart; ValueError with what was expected."""
+    host, colon, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isascii() or not port.isdecimal() or int(port) > 65535 or (":" in bare) != (bare != host):
+        raise ValueError(f"expected HOST:PORT such as {DEFAULT_OPS}, found {text!r}")
+    return bare or "0.0.0.0", int(port)
+
+
+def validate(configuration: Configuration) -> list[Route]:
+    """Every rule that concerns more than the type of one field, one sentence each; all broken ones in one ConfigurationError."""
+    return _Validation(configuration).routes()
+
+
+class _Validation:
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration, self._settings = configuration, configuration.settings
+        self._problems: list[str] = []
+
+    def routes(self) -> list[Route]:
+        self._workflows()
+        self._connections()
+        self._limits()
+        self._endpoints()
+        if not self._settings.pipelines:
+            self._problem(("pipelines",), "there is no pipeline: nothing would run")
+        routes = [self._route(number, pipeline) for number, pipeline in enumerate(self._settings.pipelines)]
+        self._shared_files([route for route in routes if route is not None])
+        if self._problems:
+            raise ConfigurationError(*self._problems)
+        return [route for route in routes if route is not None]
+
+    def _problem(self, field: Field, sentence: str) -> None:
+        self._problems.append(f"{self._configuration.where(field)}: {sentence}")
+
+    # --- Parts ---------------------------------------------------------------------------------------------------------------------
+
+    def _workflows(self) -> None:
+        for name, workflow in self._settings.workflows.items():
+            self._file(("workflows", name, "definition"), workflow.definition)
+            for number, functions in enumerate(workflow.functions):
+                self._file(("workflows", name, "functions", number), functions)
+
+    def _connections(self) -> None:
+        for name, connection in self._settings.connections.items():
+            kafka, field = connection.kafka, ("connections", name, "kafka")
+            if not kafka.servers:
+                self._problem((*field, "servers"), "expected at least one HOST:PORT")
+            for number, server in enumerate(kafka.servers):
+                if not addresses.is_server(server):
+                    self._problem((*field, "servers", number), f"expected HOST:PORT, found {server!r}")
+            sasl, tls = kafka.security.startswith("SASL"), kafka.security.endswith("SSL")
+            if sasl and (kafka.username is None or kafka.password is None):
+                self._problem(field, f"security {kafka.security} needs username and password")
+            if not sasl and (kafka.username is not None or kafka.password is not None):
+                self._problem(field, f"username and password would not be used with security {kafka.security}")
+            if not tls and any((kafka.ca, kafka.certificate, kafka.key)):
+                self._problem(field, f"ca, certificate and key would not be used with security {kafka.security}")
+            if (kafka.certificate is None) != (kafka.key is None):
+                self._problem(field, "certificate and key belong together")
+            for part, path in (("ca", kafka.ca), ("certificate", kafka.certificate), ("key", kafka.key)):
+                if path is not None:
+                    self._file((*field, part), path)
+
+    def _limits(self) -> None:
+        settings = self._settings.limits
+        if not 1024 <= settings.payload <= limits.PAYLOAD:
+            expected = f"expected 1 KiB to {size_text(limits.PAYLOAD)}, AWS's limit"
+            self._problem(("limits", "payload"), f"{expected}, found {size_text(settings.payload)}")
+        if not 0 < settings.execution <= limits.EXECUTION_SECONDS:
+            self._problem(("limits", "execution"), "expected a duration up to 5m, AWS's limit")
+        if settings.transitions is not None:
+            self._problem(("limits", "transitions"), "this version of Express has no limit of transitions: a loop ends at limits.execution")
+
+    def _endpoints(self) -> None:
+        api = self._settings.api
+        for part, listen in (("ops", self._settings.ops.listen), ("api", api.listen if api else None)):
+            try:
+                host_and_port(listen if listen is not None else DEFAULT_OPS)
+            except ValueError as error:
+                self._problem((part, "listen"), str(error))
+
+    def _file(self, field: Field, name: str) -> None:
+        path = self._configuration.directory / name
+        if not path.is_file():
+            self._problem(field, f"there is no file {path}")
+
+    # --- Pipelines ------------------------------------------------------------------------------------------------------------------
+
+    def _route(self, number: int, pipeline: Pipeline) -> Route | None:
+        """A pipeline with everything looked up, or None after a problem."""
+        field, before = ("pipelines", number), len(self._problems)
+        if pipeline.workflow not in self._settings.workflows:
+            known = ", ".join(self._settings.workflows) or "none"
+            self._problem((*field, "workflow"), f"there is no workflow {pipeline.workflow!r} (there are: {known})")
+        name = self._name(number, pipeline)
+        if pipeline.order != "unordered":
+            self._problem((*field, "order"), f"this version of Express does not have order: {pipeline.order} yet, only unordered")
+        if pipeline.in_flight.records < 1:
+            self._problem((*field, "in_flight", "records"), "expected at least 1")
+        if pipeline.in_flight.bytes < self._settings.limits.payload:
+            needed = f"limits.payload ({size_text(self._settings.limits.payload)})"
+            self._problem((*field, "in_flight", "bytes"), f"expected at least {needed}: an event of that size would never fit")
+        if pipeline.commit_every < SHORTEST_COMMIT:
+            self._problem((*field, "commit_every"), "expected at least 10ms")
+        source = self._address((*field, "source"), registry.SOURCES, "source", pipeline.source)
+        sink = self._address((*field, "sink"), registry.SINKS, "sink", pipeline.sink)
+        dead_letter = self._address((*field, "dead_letter"), registry.SINKS, "sink", pipeline.dead_letter)
+        if source and sink and _same(source[0], sink[0]):
+            self._problem((*field, "sink"), "the results would come back as events: the sink is what the source reads")
+        if source and dead_letter and _same(source[0], dead_letter[0]):
+            self._problem((*field, "dead_letter"), "the dead letters would come back as events: they would go where the source reads")
+        if source is None or len(self._problems) > before:
+            return None
+        return Route(
+            name=name,
+            workflow=pipeline.workflow,
+            source=source[0],
+            source_options=SourceOptions(
+                name=name,
+                drain_seconds=pipeline.drain,
+                connection=source[1],
+                checkpoint_beside=_path(sink) or _path(dead_letter),
+                in_flight_records=pipeline.in_flight.records,
+            ),
+            sink=sink[0] if sink else None,
+            sink_options=self._sink_options(name, sink, False),
+            dead_letter=dead_letter[0] if dead_letter else None,
+            dead_letter_options=self._sink_options(name, dead_letter, True),
+            in_flight=pipeline.in_flight,
+            commit_every=pipeline.commit_every,
+            drain=pipeline.drain,
+        )
+
+    def _name(self, number: int, pipeline: Pipeline) -> str:
+        """The pipeline's name: its own, or its workflow's, numbered when several have the same."""
+        if pipeline.name is not None:
+            if any(other.name == pipeline.name for other in self._settings.pipelines[:number]):
+                self._problem(("pipelines", number, "name"), f"there is another pipeline of the name {pipeline.name!r}")
+            return pipeline.name
+        earlier = sum(other.name is None and other.workflow == pipeline.workflow for other in self._settings.pipelines[:number])
+        return pipeline.workflow if not earlier else f"{pipeline.workflow}-{earlier + 1}"
+
+    def _sink_options(self, name: str, found: tuple[Address, KafkaConnection | None] | None, for_dead_letters: bool) -> SinkOptions:
+        return SinkOptions(
+            name=name,
+            connection=found[1] if found else None,
+            for_dead_letters=for_dead_letters,
+            max_bytes=self._settings.limits.payload,
+        )
+
+    def _address(self, field: Field, table: dict[str, str], what: str, text: str | None) -> tuple[Address, KafkaConnection | None] | None:
+        """An address with its connection, both resolved, or None when there is none or after a problem."""
+        if text is None:
+            return None
+        try:
+            address = addresses.parse(text)
+            registry.known(table, what, address)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                self._problem(field, problem)
+            return None
+        if address.scheme == "file":
+            path = str(self._configuration.directory / address.name)
+            return msgspec.structs.replace(address, name=path), None
+        options = dict(address.options)
+        named = options.pop("connection", None)
+        if named is None and len(address.servers) == 1 and address.servers[0] in self._settings.connections:
+            named = address.servers[0]
+        if named is None:
+            return address, None
+        if named not in self._settings.connections:
+            self._problem(field, f"there is no connection {named!r} in the configuration")
+            return None
+        connection = self._anchored(self._settings.connections[named].kafka)
+        return msgspec.structs.replace(address, servers=connection.servers, options=options), connection
+
+    def _anchored(self, connection: KafkaConnection) -> KafkaConnection:
+        """With paths that no longer depend on where the process stands."""
+        paths = {"ca": connection.ca, "certificate": connection.certificate, "key": connection.key}
+        absolute = {part: str(self._configuration.directory / path) for part, path in paths.items() if path is not None}
+        return msgspec.structs.replace(connection, **absolute)
+
+    def _shared_files(self, routes: list[Route]) -> None:
+        """Two sinks that append to one file would tear each other's lines."""
+        seen: dict[str, str] = {}
+        for route in routes:
+            for role, address in (("sink", route.sink), ("dead letters", route.dead_letter)):
+                if address is None or address.scheme != "file":
+                    continue
+                path = str(Path(address.name).resolve())
+                user = f"the {role} of pipeline {route.name}"
+                if path in seen:
+                    self._problem(("pipelines",), f"{seen[path]} and {user} would both write {address.name}: each needs a file of its own")
+                seen[path] = user
+
+
+def _same(one: Address, other: Address) -> bool:
+    """Whether two addresses name one place (for Kafka: one topic of clusters with a server in common)."""
+    if one.scheme != other.scheme or one.scheme == "memory":
+        return False
+    if one.scheme == "file":
+        return Path(one.name).resolve() == Path(other.name).resolve()
+    return one.name == other.name and bool(set(one.servers) & set(other.servers))
+
+
+def _path(found: tuple[Address, KafkaConnection | None] | None) -> str | None:
+    return found[0].name if found and found[0].scheme == "file" else None
