@@ -322,7 +322,7 @@ class _Validation:
                 path = str(Path(address.name).resolve())
                 user = f"the {role} of pipeline {route.name}"
                 if path in seen:
-                    self._problem(("pipelines",), f"{seen[path]} and {user} would both write {address.name}: each needs a file of its own")
+                    self._problem(("pipelines",), f"{seen[path]} and {user} would both write {address.name}")
                 seen[path] = user
 
 
