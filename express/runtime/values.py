@@ -73,8 +73,25 @@ def identity(value: Any) -> Any:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Equality of JSON values, as ``identity``."""
-    return bool(identity(one) == identity(other))
+    """Equality of JSON values, as ``identity``; ends at the first difference."""
+    left = [(one, other)]
+    while left:
+        one, other = left.pop()
+        kind = one.__class__
+        if kind is dict:
+            if other.__class__ is not dict or len(one) != len(other):
+                return False
+            for name, member in one.items():
+                if name not in other:
+                    return False
+                left.append((member, other[name]))
+        elif kind is list:
+            if other.__class__ is not list or len(one) != len(other):
+                return False
+            left.extend(zip(one, other, strict=True))
+        elif one != other or (kind is bool) is not (other.__class__ is bool):
+            return False
+    return True
 
 
 def _text(value: Any, *, ordered: bool) -> str:
