@@ -1,0 +1,114 @@
+"""The operations endpoint (``--ops``): /metrics, /livez and /readyz, read-only, on a thread and an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from express.config import DEFAULT_OPS, host_and_port
+from express.errors import ConnectionFailed
+from express.observers.exposition import Exposition
+
+log = logging.getLogger(__name__)
+
+Verdict = Callable[[], str | None]  # None: yes; otherwise why not, in one sentence
+
+
+class Operations:
+    """Answers while the pipelines' loop is busy, and says so when that loop stands still: it shares no loop with them. A scrape never makes
+    an event wait for longer than the interpreter's switch interval.
+    """
+
+    def __init__(self, exposition: Exposition, alive: Verdict, ready: Verdict) -> None:
+        self._exposition, self._alive, self._ready = exposition, alive, ready
+        self._loop = asyncio.new_event_loop()
+        self._socket: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, listen: str | None) -> str:
+        """Listens and returns the URL. None is the default address: if its port is in use a free one is taken, and the log says which.
+        Raises ConnectionFailed with one sentence when an explicit address cannot be had."""
+        self._socket = _bind(listen)
+        host, port = self._socket.getsockname()[:2]
+        self._thread = threading.Thread(target=self._serve, args=(self._socket,), name="express-ops", daemon=True)
+        self._thread.start()
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def stop(self) -> None:
+        """Stops listening, bounded in time."""
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(2.0)
+            self._thread = None
+
+    def _serve(self, listening: socket.socket) -> None:
+        app = web.Application(middlewares=[_headers])
+        app.router.add_get("/", self._index)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=30.0)
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(runner.setup())
+            self._loop.run_until_complete(web.SockSite(runner, listening, shutdown_timeout=0.5).start())
+            self._loop.run_forever()
+            self._loop.run_until_complete(runner.cleanup())
+        finally:
+            self._loop.close()
+
+    async def _index(self, request: web.Request) -> web.Response:
+        return web.Response(text="/metrics\n/livez\n/readyz\n")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body, content_type = self._exposition.render(request.headers.get("Accept", ""))
+        response = web.Response(body=body, headers={"Content-Type": content_type})
+        response.enable_compression()  # only if the scraper accepts it
+        return response
+
+    async def _livez(self, request: web.Request) -> web.Response:
+        return _answer(self._alive())
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return _answer(self._ready())
+
+
+def _answer(why_not: str | None) -> web.Response:
+    return web.Response(text="ok\n") if why_not is None else web.Response(text=f"{why_not}\n", status=503)
+
+
+@web.middleware
+async def _headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    response = await handler(request)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _bind(listen: str | None) -> socket.socket:
+    host, port = host_and_port(listen or DEFAULT_OPS)
+    try:
+        return _listening(host, port)
+    except OSError as error:
+        if listen is None and error.errno == errno.EADDRINUSE:
+            listening = _listening(host, 0)
+            log.info("port %d of the operations endpoint is in use, took a free one: %d", port, listening.getsockname()[1])
+            return listening
+        raise ConnectionFailed(_why(listen or DEFAULT_OPS, error)) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(address[:2], family=family, backlog=128)
+
+
+def _why(listen: str, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"the operations endpoint cannot listen on {listen}: the port is in use; name another one, or none for a free one"
+    return f"the operations endpoint cannot listen on {listen}: {error.strerror or error}"

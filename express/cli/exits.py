@@ -1,0 +1,38 @@
+"""How the process ends: one named number per kind of end, those of sysexits.h where it has one."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    OK = 0
+    NO = 1
+    USAGE = 2
+    DEFINITION = 65
+    NO_INPUT = 66
+    UNAVAILABLE = 69
+    BUG = 70
+    CANNOT_CREATE = 73
+    IO = 74
+    NO_PERMISSION = 77
+    CONFIGURATION = 78
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+MEANING = {
+    Exit.OK: "done, or drained after a signal",
+    Exit.NO: "the answer is no: problems were found, an execution failed, a failure stopped the pipeline",
+    Exit.USAGE: "flags that do not exist or do not go together",
+    Exit.DEFINITION: "a definition or an input is not valid, or a Task's function is missing",
+    Exit.NO_INPUT: "a file that should be read is not there",
+    Exit.UNAVAILABLE: "a broker cannot be reached, or a port is in use",
+    Exit.BUG: "a defect of Express: EXPRESS_DEBUG=1 shows where",
+    Exit.CANNOT_CREATE: "a file that should be written cannot be created",
+    Exit.IO: "reading or writing failed while running",
+    Exit.NO_PERMISSION: "no permission to read or write",
+    Exit.CONFIGURATION: "a configuration, an address or a file of functions cannot work",
+    Exit.INTERRUPTED: "a second Ctrl-C: left at once",
+    Exit.TERMINATED: "a second SIGTERM: left at once",
+}
