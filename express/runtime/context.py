@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from datetime import datetime, timezone
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
-MAX_NAME = 80  # AWS: the longest execution name
+import msgspec
+
+from express.clock import REAL, Clock
+from express.runtime.limits import NAME_CHARACTERS
+
+ACCOUNT = "arn:aws:states:us-east-1:000000000000"  # where executions and workflows pretend to live
 
 
 class Message(Protocol):
@@ -26,16 +32,120 @@ class Message(Protocol):
 def execution_name(message: Message) -> str:
     """``topic-partition-offset``, hashed when over 80 characters: stable over every redelivery of the same record."""
     name = f"{message.topic}-{message.partition}-{message.offset}"
-    return name if len(name) <= MAX_NAME else sha256(name.encode()).hexdigest()
+    return name if len(name) <= NAME_CHARACTERS else sha256(name.encode()).hexdigest()
 
 
-class Execution:
-    """What is known about one run of a workflow. Made per event: few fields, everything else computed when somebody looks.
+def iso(wall: float) -> str:
+    """Seconds since the epoch as AWS writes times: ``2026-01-31T23:59:59.123Z``."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
-    ``started`` and ``deadline`` are in seconds of ``clock`` (the executor's); ``message`` is the source record, if any.
-    ``attempts`` counts the Task attempts of the state that failed last (for the dead letter).
+
+class Execution(msgspec.Struct, eq=False):
+    """What is known about one run of a workflow. Made per event: filled in C, everything else computed when somebody looks.
+
+    ``started`` and ``deadline`` are in seconds of ``clock`` (the executor's). ``message`` is the source record, if any, and ``kind`` the
+    scheme of its source. ``extra`` are fields added to the Context Object. ``attempts`` counts the Task attempts of the state that failed
+    last. ``fiber`` and ``done`` are the executor's.
     """
 
-    __slots__ = ("__weakref__", "_name", "attempts", "clock", "deadline", "done", "extra", "fibers", "input", "message", "program", "started", "wall_started")
+    program: Any
+    input: Any
+    started: float
+    deadline: float
+    message: Message | None = None
+    kind: str = "memory"
+    clock: Clock = REAL
+    extra: Mapping[str, Any] | None = None
+    attempts: int = 0
+    fiber: Any = None
+    done: Callable[[Execution, Any], None] | None = None
+    given_name: str | None = None
+    started_wall: float = 0.0
 
-    # H4 (executor) and H2 (compiler) may adjust these fields together; keep the constructor cheap.
+    # Read by generated code for definite paths into the Context Object
+
+    @property
+    def name(self) -> str:
+        """``$$.Execution.Name``, and what tasks and headers get as the execution's id."""
+        if self.given_name is None:
+            self.given_name = str(uuid.uuid4()) if self.message is None else execution_name(self.message)
+        return self.given_name
+
+    @property
+    def id(self) -> str:
+        """``$$.Execution.Id``."""
+        return f"{ACCOUNT}:express:{self.program.name}:{self.name}"
+
+    @property
+    def start_time(self) -> str:
+        """``$$.Execution.StartTime``."""
+        if not self.started_wall:
+            self.started_wall = self.clock.wall() - (self.clock.time() - self.started)
+        return iso(self.started_wall)
+
+    @property
+    def role(self) -> str:
+        """``$$.Execution.RoleArn``: nobody assumes it."""
+        return "arn:aws:iam::000000000000:role/express"
+
+    @property
+    def workflow_id(self) -> str:
+        """``$$.StateMachine.Id``."""
+        return f"{ACCOUNT}:stateMachine:{self.program.name}"
+
+    @property
+    def workflow_name(self) -> str:
+        """``$$.StateMachine.Name``."""
+        name: str = self.program.name
+        return name
+
+    def now(self) -> str:
+        """The time as the Context Object writes it: ``$$.State.EnteredTime``."""
+        return iso(self.clock.wall())
+
+    def source(self) -> dict[str, Any] | None:
+        """``$$.Source``: the record that the input came from, or None. A key that is not UTF-8 is given as base64."""
+        message = self.message
+        if message is None:
+            return None
+        return {
+            "kind": self.kind,
+            "topic": message.topic,
+            "partition": message.partition,
+            "offset": message.offset,
+            "key": None if message.key is None else _text(message.key),
+            "headers": {name: _text(value) for name, value in message.headers},
+            "timestamp": message.timestamp,
+        }
+
+    def context(
+        self, state: str, entered: str, retries: int = 0, item: tuple[int, Any] | None = None, token: str | None = None
+    ) -> dict[str, Any]:
+        """The whole Context Object (``$$``) as seen in ``state``; ``item`` is the (index, value) of the innermost Map around it."""
+        context: dict[str, Any] = {
+            "Execution": {
+                "Id": self.id,
+                "Input": self.input,
+                "Name": self.name,
+                "RoleArn": self.role,
+                "StartTime": self.start_time,
+            },
+            "State": {"EnteredTime": entered, "Name": state, "RetryCount": retries},
+            "StateMachine": {"Id": self.workflow_id, "Name": self.workflow_name},
+        }
+        if item is not None:
+            context["Map"] = {"Item": {"Index": item[0], "Value": item[1]}}
+        if token is not None:
+            context["Task"] = {"Token": token}
+        if (source := self.source()) is not None:
+            context["Source"] = source
+        if self.extra:
+            context.update(self.extra)
+        return context
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return b64encode(value).decode()

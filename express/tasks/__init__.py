@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
 from express.runtime.context import Execution
-
-
-class Cancel(Protocol):
-    """Gives a call up. Its ``done`` is not called any more; a thread goes on until it returns, a process is killed."""
-
-    def __call__(self) -> None: ...
+from express.runtime.failures import StateError
+from express.runtime.suspensions import Call
 
 
 class Binding(Protocol):
-    """A resource bound once, at load. Exactly one of ``inline`` and ``start`` is used.
+    """A resource bound once, at load.
 
-    ``inline``: called as ``inline(payload, execution, state, attempt)``, cannot suspend, returns the result, raises the function's own exception.
-    ``start``: begins a call; ``done(result, error)`` is called exactly once, later, on the event loop (never from inside ``start``) unless cancelled.
-    Neither adopts (checks and copies) the result nor translates exceptions: ``express.tasks.outcome`` does, in one place.
+    A binding with ``inline`` cannot wait: it is called as ``inline(payload, execution, state, attempt)`` through ``call_inline``, returns
+    what the function returned, raises what it raised. The others are started, and end the call themselves.
     """
 
     resource: str
     inline: Callable[[Any, Execution, str, int], Any] | None
 
-    def start(self, payload: Any, execution: Execution, state: str, attempt: int, done: Callable[[Any, BaseException | None], None]) -> Cancel: ...
+    def start(self, call: Call) -> None:
+        """Begins ``call``, which it ends with ``call.finish(result)`` or ``call.fail(error)``, on the event loop, at most once; after
+        ``cancel`` that has no effect. What it raises fails the call."""
+
+    def cancel(self, call: Call) -> None:
+        """The call has timed out or is given up. A coroutine is cancelled, a thread goes on until it returns, a process is killed."""
+
+    def result(self, value: Any) -> Any:
+        """What a function returned, as the state's result: checked, copied, wrapped as the resource does. StateError if it is not JSON."""
+
+    def failure(self, error: BaseException, execution: Execution) -> StateError:
+        """What a function raised, as the error name and cause that the workflow sees."""
 
     def saturated(self) -> bool:
         """True while no further call could begin: the dispatcher pauses intake."""
-        ...
+
+
+class ResourceMissing(LookupError):  # noqa: N818 - named for what happened
+    """Nothing here provides a resource. The message is one sentence for the definition's author."""
+
+
+def bind(
+    resource: str, parameters: Any, functions: Mapping[str, Callable[..., Any]], missing: Literal["error", "defer"] = "error"
+) -> Binding:
+    """The binding of a Task's ``resource``, given its Parameters (an expression of the model, or None) and the functions there are.
+
+    ``functions`` maps names or ARNs to callables or to what ``@express.function`` made. Without a provider: ResourceMissing, or with
+    ``missing="defer"`` a binding that fails as AWS does when it is reached.
+    """
+    from express.tasks import lambdas
+
+    binding = lambdas.bind(resource, parameters, functions)
+    if binding is not None:
+        return binding
+    if missing == "defer":
+        return lambdas.Missing(resource, parameters)
+    raise ResourceMissing(lambdas.missing(resource, parameters, functions))
