@@ -15,29 +15,36 @@ class Assignment:
     what finishes late lands on an object nobody reads.
 
     ``tracker`` was made from the committed offset and its metadata. ``fenced`` is set when the partition is gone: nothing of it may be
-    committed or counted any more. ``in_flight`` is the dispatcher's: records taken and not yet acknowledged.
+    committed or counted any more. ``in_flight`` is the dispatcher's: records taken and not yet acknowledged. ``partitions`` is how many the
+    topic has, 0 where that means nothing.
     """
 
-    __slots__ = ("fenced", "in_flight", "partition", "topic", "tracker")
+    __slots__ = ("fenced", "in_flight", "partition", "partitions", "topic", "tracker")
 
     def __init__(self, topic: str, partition: int, tracker: Tracker) -> None:
         self.topic, self.partition, self.tracker = topic, partition, tracker
         self.fenced = False
         self.in_flight = 0
+        self.partitions = 0
 
     def __repr__(self) -> str:
         return f"<{self.topic}-{self.partition}{' fenced' if self.fenced else ''}>"
+
+
+LEAVING = 8.0  # seconds after the drain deadline within which the last acknowledgements and the last commit arrive, or are given up
 
 
 class Intake(Protocol):
     """What a source tells the dispatcher."""
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
-        """Called when partitions were given to us, before the first of their records is fetched."""
+        """Called when partitions were given to us, before the first of their records is fetched. Also when a source's position in a
+        partition went back (the topic was made anew): then the old assignment is revoked and a new one is given."""
 
     async def revoked(self, assignments: Sequence[Assignment]) -> None:
         """Called when partitions are about to be taken away, inside the rebalance: drains them within the drain deadline, waits for the
-        acknowledgement of what finished, commits through ``Source.commit``, and only then fences them. Never raises."""
+        acknowledgement of what finished, commits through ``Source.commit``, and only then fences them. Takes at most the drain deadline
+        and ``LEAVING`` seconds. Never raises. Not called by ``stop``."""
 
     def failed(self, error: Exception) -> None:
         """Called when the source cannot go on (a fatal error of the client); the pipeline stops with this error's sentence."""
@@ -46,8 +53,8 @@ class Intake(Protocol):
 class Source(ABC):
     """Delivers records at least once and remembers what was committed.
 
-    Lifecycle: ``start`` once, then ``fetch`` over and over from one task, ``commit`` from one task at a time, ``stop`` once. A source object
-    is not reused after ``stop``.
+    Lifecycle: ``start`` once, then ``fetch`` over and over from one task, ``commit`` one at a time (a tick's, or that of ``revoked``),
+    ``stop`` once. A source object is not reused after ``stop``.
     """
 
     finite = False  # a finite source ends its run: ``fetch`` raises EndOfSource after its last record
@@ -58,17 +65,19 @@ class Source(ABC):
 
     @abstractmethod
     async def fetch(self, limit: int) -> Mapping[Assignment, Sequence[Message]]:
-        """The next records, at most ``limit``, each partition's in offset order; waits at most about 0.2 s and returns {} when there is none.
+        """The next records, at most ``limit``, each partition's in offset order; waits at most about 0.2 s and returns {} when none came.
 
-        Never cancelled by the caller. While paused it goes on being called (a Kafka consumer must poll to stay in its group) and returns {}.
-        Transient errors are handled inside (logged, retried); raises EndOfSource at the end of a finite source, ConnectionFailed when it
-        cannot go on.
+        Never cancelled by the caller. While paused it goes on being called, at least every second (a Kafka consumer must poll to stay in
+        its group), and returns {}. Records of an assignment that is being revoked may still be returned; they are not taken. A record
+        that was returned once is not returned again in the same assignment. Transient errors are handled inside (logged, retried);
+        raises EndOfSource at the end of a finite source, ConnectionFailed when it cannot go on.
         """
 
     @abstractmethod
     async def commit(self, positions: Mapping[Assignment, Position]) -> Sequence[Assignment]:
         """Makes positions durable; returns the assignments for which that succeeded. A failure is logged, never raised: the next commit
-        tries again, the tracker must not advance. Fenced assignments are left out just before sending."""
+        tries again, the tracker must not advance. Fenced assignments are left out just before sending. Bounded in time; the caller does
+        not cancel it."""
 
     @abstractmethod
     def pause(self) -> None:
@@ -76,11 +85,12 @@ class Source(ABC):
 
     @abstractmethod
     def resume(self) -> None:
-        """Room again."""
+        """Room again. A ``fetch`` that waits may go on at once."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Leaves and closes, bounded in time. The dispatcher has drained and committed before. Never raises."""
+        """Leaves and closes, bounded in time. The dispatcher has drained and committed before. Also called after a failed ``start``, and
+        possibly while a last ``commit`` hangs. Never raises."""
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Records behind the newest, for each partition held; as of the last fetch."""

@@ -12,7 +12,8 @@ from express.sources import Assignment
 
 
 class Entry(msgspec.Struct, gc=False):
-    """One record on its way out. ``value`` and ``headers`` are what is written; ``message`` is the record it answers, whose key it keeps."""
+    """One record on its way out. ``value`` and ``headers`` are what is written; ``message`` is the record it answers, whose key it keeps.
+    Of several headers with one name the last is ours."""
 
     assignment: Assignment
     message: Message
@@ -31,20 +32,24 @@ class Sink(ABC):
 
     @abstractmethod
     async def start(self, acknowledged: Acknowledged, rejected: Rejected, failed: Callable[[Exception], None]) -> None:
-        """Connects. Raises ConnectionFailed with one sentence. The callbacks are called on the event loop, in batches; ``failed`` at most
-        once, when the sink is gone for good."""
+        """Connects. Raises ConnectionFailed with one sentence. The callbacks are called on the event loop, possibly from inside ``put``;
+        ``acknowledged`` in batches, ``rejected`` one by one, ``failed`` at most once, when the sink is gone for good (then nothing is
+        acknowledged any more)."""
 
     @abstractmethod
     def put(self, entries: Sequence[Entry]) -> None:
-        """Takes entries over; never blocks, never raises. The dispatcher's in-flight limits bound what is held here."""
+        """Takes entries over, in the order in which they are to be written as far as there is one; never blocks, never raises. The
+        sequence belongs to the sink. The dispatcher's in-flight limits bound what is held here."""
 
     @abstractmethod
     async def flush(self) -> None:
-        """Returns when everything put so far was acknowledged or rejected. May be cancelled by a deadline; then what is left is simply unacknowledged."""
+        """Returns when everything put so far was acknowledged or rejected, without lingering. Others go on putting meanwhile. May be
+        cancelled by a deadline; then what is left is simply unacknowledged."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Closes, bounded in time. Never raises."""
+        """Closes, bounded in time; what is not written by then is given up, unacknowledged. Also called after a failed ``start``. Never
+        raises."""
 
     def ready(self) -> bool:
         """Connected and writing."""

@@ -1,0 +1,46 @@
+"""How much may be in flight: closed at 100 %, open again at 50 %."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from express.observers.pipeline import PipelineMetrics
+
+
+class Room:
+    """Counts records, and the bytes of their values, from delivery to acknowledgement. ``busy`` says that there is another reason to take
+    nothing more (a task without a free slot, an offset map that is full)."""
+
+    __slots__ = ("_bytes", "_closed", "_metrics", "_records", "busy", "bytes", "records")
+
+    def __init__(self, records: int, size: int, metrics: PipelineMetrics, busy: Callable[[], bool]) -> None:
+        self._records, self._bytes, self._metrics, self.busy = records, size, metrics, busy
+        self.records = self.bytes = 0
+        self._closed = False
+
+    def take(self, records: int, size: int) -> None:
+        self.records += records
+        self.bytes += size
+        self._metrics.in_flight, self._metrics.in_flight_bytes = self.records, self.bytes
+
+    def give_back(self, records: int, size: int) -> None:
+        self.take(-records, -size)
+
+    def closed(self) -> bool:
+        """Whether nothing more may be taken now."""
+        if self._closed:
+            self._closed = self.records * 2 > self._records or self.bytes * 2 > self._bytes or self.busy()
+        else:
+            self._closed = self.records >= self._records or self.bytes >= self._bytes or self.busy()
+        return self._closed
+
+    def left(self) -> int:
+        """How many records may be taken, should they be as large as those in flight are on average."""
+        left = self._records - self.records
+        if self.bytes:
+            left = min(left, (self._bytes - self.bytes) * self.records // self.bytes)
+        return max(1, left)
+
+
+def size_of(values: Iterable[bytes | None]) -> int:
+    return sum([len(value) for value in values if value is not None])
