@@ -27,7 +27,7 @@ class Function(Generic[F]):
     """
 
     def __init__(self, wrapped: F, name: str | None = None, run: Mode | None = None, concurrency: int | None = None) -> None:
-        self.name: str = name or getattr(wrapped, "__name__", "function")
+        self.name: str = str(name or getattr(wrapped, "__name__", "function"))
         self.run = _mode(wrapped, self.name, run)
         if concurrency is not None and (isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1):
             raise ConfigurationError(f"function {self.name!r}: concurrency must be a number from 1, not {concurrency!r}")

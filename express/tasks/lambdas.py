@@ -26,6 +26,8 @@ INVOKE = re.compile(r"arn:aws[\w-]*:states:[\w-]*:\d*:lambda:invoke$")
 DIRECT = re.compile(r"arn:aws[\w-]*:lambda:[^:]*:[^:]*:function:")
 REFERENCE = re.compile(r"(?:(?:arn:aws[\w-]*:lambda:[^:]*:[^:]*:|\d{12}:)?function:|\d{12}:)?(?P<name>[^:]+)(?::(?P<qualifier>[^:]+))?$")
 
+Inline = Callable[[Any, Execution, str, int], Any]
+
 
 # --- Finding ----------------------------------------------------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ class Direct:
         self.resource, self.function = resource, function
         self._arn = function_arn(resource)
         self._mode = mode_of(function)
-        self.inline = adapter(function, self._arn) if function.run == "inline" else None
+        self.inline: Inline | None = adapter(function, self._arn) if function.run == "inline" else None
         # For generated code: the bare function, if calling it with the payload is all there is to do
         self.plain: Callable[[Any], Any] | None = function.wrapped if function.run == "inline" and not function.takes_context else None
 
@@ -117,7 +119,7 @@ class Invoke:
         self.resource, self.function = resource, function
         self._arn = function_arn(name)
         self._mode = mode_of(function)
-        self.inline = None
+        self.inline: Inline | None = None
         if function.run == "inline":
             inline = adapter(function, self._arn)
             self.inline = lambda payload, execution, state, attempt: inline(_payload(payload), execution, state, attempt)
@@ -141,7 +143,7 @@ class Invoke:
 class InvokeAny:
     """lambda:invoke of whichever function the data names."""
 
-    inline = None
+    inline: Inline | None = None
 
     def __init__(self, resource: str, functions: Mapping[str, Function[Any]]) -> None:
         self.resource = resource
@@ -177,7 +179,7 @@ class InvokeAny:
 class Missing:
     """A resource that nothing provides: fails when it is reached, as on AWS."""
 
-    inline = None
+    inline: Inline | None = None
 
     def __init__(self, resource: str, parameters: Any) -> None:
         self.resource = resource

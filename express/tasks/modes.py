@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from express.runtime.suspensions import Call
 from express.tasks.function import Function
 from express.tasks.invocation import Ended
+
+MODES = {
+    "async": "express.tasks.coroutines:Coroutines",
+    "inline": "express.tasks.inline:Inline",
+    "process": "express.tasks.processes:Processes",
+    "thread": "express.tasks.threads:Threaded",
+}
 
 
 class Mode(Protocol):
@@ -23,16 +32,9 @@ class Mode(Protocol):
 
 def mode_of(function: Function[Any]) -> Mode:
     """How ``function`` runs, within its own concurrency limit."""
-    if function.run == "async":
-        from express.tasks.coroutines import Coroutines as Kind
-    elif function.run == "inline":
-        from express.tasks.inline import Inline as Kind  # type: ignore[assignment]
-    elif function.run == "thread":
-        from express.tasks.threads import Threaded as Kind  # type: ignore[assignment]
-    else:
-        from express.tasks.processes import Processes as Kind  # type: ignore[assignment]
-    mode: Mode = Kind(function)
-    return mode if function.concurrency is None or function.run == "process" else Limited(mode, function)
+    kind: Callable[[Function[Any]], Mode] = pkgutil.resolve_name(MODES[function.run])
+    mode = kind(function)
+    return mode if function.concurrency is None else Limited(mode, function)
 
 
 class Limited:
