@@ -4,7 +4,7 @@
 gets behind a committed position on these paths and no other:
 
 1. its execution SUCCEEDED, its output was put into the result sink, and the sink acknowledged it; without a result sink the end of the
-   execution is what counts (``Drop`` acknowledges at once)
+   execution counts as its acknowledgement
 2. its execution FAILED or TIMED_OUT, or it never became one (poison), its dead letter was put into the dead-letter sink, and that sink
    acknowledged it
 3. as 1, but the result sink rejected the output for good (too large): a dead letter says so, and 2 holds
@@ -43,14 +43,13 @@ from express.runtime.context import Execution, Message, execution_name
 from express.runtime.limits import EXECUTION_SECONDS, NAME_CHARACTERS, PAYLOAD
 from express.runtime.values import dumps, loads
 from express.sinks import Entry, Sink
-from express.sinks.drop import Drop
 from express.sources import LEAVING, Assignment, EndOfSource, Source
 
 STINT = 0.010  # seconds of running events after which the loop gets a turn,
 STINT_EVENTS = 500  # or so many events
 PATIENCE = 0.2  # seconds to wait for room before the source is paused; shorter than it takes a source to pause and resume
 GLANCE = 0.05  # seconds between looks at what does not announce that it has room again
-FLUSH = LEAVING / 2  # seconds for the last acknowledgements, after executions have ended or were given up
+FLUSH = LEAVING / 2  # seconds for the last acknowledgements, should the drain deadline leave less
 LAST_COMMIT = LEAVING / 2 - 0.5  # seconds for the commit after that
 CLOSING = 3.0  # seconds for source and sinks to close
 
@@ -131,9 +130,9 @@ class Dispatcher:
         self.limits = limits or Limits()
         self.kind = kind
         self._clock: Clock = executor.clock
-        self._sink: Sink = sink or Drop()
-        self._dead_letter = dead_letter
-        self._dumps: Callable[[Any], bytes | None] = dumps if sink is not None else lambda _: None
+        self._sink, self._dead_letter = sink, dead_letter
+        self._put = self._results_acknowledged if sink is None else sink.put
+        self._dumps: Callable[[Any], bytes | None] = (lambda _: None) if sink is None else dumps
         self._workflow_header: Header = ("express-workflow", program.name.encode())
         self._room = Room(self.limits.records, self.limits.bytes, metrics, self._busy)
         self._lanes: dict[Assignment, Lane] = {}
@@ -191,8 +190,9 @@ class Dispatcher:
         """Sinks first: nothing is taken before it can be written."""
         begun: list[Source | Sink] = []
         try:
-            begun.append(self._sink)
-            await self._sink.start(self._results_acknowledged, self._result_rejected, self._fail)
+            if self._sink is not None:
+                begun.append(self._sink)
+                await self._sink.start(self._results_acknowledged, self._result_rejected, self._fail)
             if self._dead_letter is not None:
                 begun.append(self._dead_letter)
                 await self._dead_letter.start(self._letters_acknowledged, self._letter_rejected, self._fail)
@@ -235,7 +235,7 @@ class Dispatcher:
         self._started = False
 
     def _sinks(self) -> list[Sink]:
-        return [self._sink] if self._dead_letter is None else [self._sink, self._dead_letter]
+        return [sink for sink in (self._sink, self._dead_letter) if sink is not None]
 
     def _parts(self) -> list[Sink | Source]:
         return [*self._sinks(), self.source]
@@ -285,10 +285,11 @@ class Dispatcher:
                 self.executor.abort(execution)
         self._hand_over()
         if any(lane.assignment.in_flight for lane in lanes):
-            await self._in_time(FLUSH, self._flush())
+            await self._in_time(max(FLUSH, deadline - loop.time()), self._flush())
 
     async def _flush(self) -> None:
-        await self._sink.flush()
+        if self._sink is not None:
+            await self._sink.flush()
         # A result that was rejected has become a dead letter
         self._hand_over()
         if self._dead_letter is not None:
@@ -395,7 +396,7 @@ class Dispatcher:
                 name = execution_name(message).encode() if prefix is None else b"%b%d" % (prefix, message.offset)
                 result(Entry(assignment, message, output, (("express-execution", name), workflow)))
         if results:
-            self._sink.put(results)
+            self._put(results)
         if self._letters:
             self._hand_over()
         return index
@@ -483,7 +484,7 @@ class Dispatcher:
         self._handing_over = False
         if self._results:
             results, self._results = self._results, []
-            self._sink.put(results)
+            self._put(results)
         if self._letters and self._dead_letter is not None:
             letters, self._letters = self._letters, []
             self._dead_letter.put(letters)

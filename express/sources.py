@@ -31,7 +31,7 @@ class Assignment:
         return f"<{self.topic}-{self.partition}{' fenced' if self.fenced else ''}>"
 
 
-LEAVING = 8.0  # seconds after the drain deadline within which the last acknowledgements and the last commit arrive, or are given up
+LEAVING = 6.0  # seconds after the drain deadline within which the last acknowledgements and the last commit arrive, or are given up
 
 
 class Intake(Protocol):

@@ -44,7 +44,11 @@ ROOMS: dict[str, set[str]] = {
         "express.observers",
         "express.executor",
     },
+    "express.room": {"express.observers"},
+    "express.dead_letters": {"express.outcome", "express.runtime"},
     "express.dispatcher": {
+        "express.room",
+        "express.dead_letters",
         "express.clock",
         "express.program",
         "express.executor",
