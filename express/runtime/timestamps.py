@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import date
+from math import floor
 from typing import TypeAlias
 
 # Seconds since the epoch, and the digits after the point without trailing zeros: both compare as the instants do, at any precision
@@ -50,5 +51,6 @@ def seconds(text: str) -> float | None:
 
 def text(seconds: float) -> str:
     """Seconds since the epoch as AWS writes them in the Context Object: UTC, milliseconds, ``Z``."""
-    milliseconds = int(seconds * 1_000 + 0.5)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(milliseconds // 1_000))}.{milliseconds % 1_000:03d}Z"
+    whole, milliseconds = divmod(floor(seconds * 1_000 + 0.5), 1_000)
+    year, month, day, hour, minute, second = time.gmtime(whole)[:6]
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{milliseconds:03d}Z"
