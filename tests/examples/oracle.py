@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
+
+EVENTS = Path(__file__).parents[2] / "examples" / "earthquakes" / "data" / "events.jsonl"
 
 BULLETIN_FROM, MODERATE_FROM, SEVERE_FROM, SHALLOW_TO = 2.5, 4, 5, 70
 READABLE = {"dyfi", "losspager", "shakemap", "moment-tensor", "impact-link", "scitech-link"}
@@ -86,3 +90,7 @@ def product_of(identifier: str, name: str) -> dict[str, str]:
 def finds_the_gazetteer_busy(event: dict[str, Any]) -> bool:
     """Whether the event's first call of the gazetteer fails."""
     return event["properties"]["type"] == "earthquake" and event["properties"]["rms"] is not None and crc32(event["id"].encode()) % 40 == 0
+
+
+def expected_of_all() -> list[Result | Dead]:
+    return [expected(json.loads(line)) for line in EVENTS.read_bytes().splitlines()]
