@@ -198,7 +198,8 @@ class Executor(Host):
 
     def outside(self, change: int) -> None:
         """Counts calls that run in threads or processes: a virtual clock stands still meanwhile."""
-        self.clock.outside += change
+        if self.clock.virtual:
+            self.clock.outside += change
 
     def post(self, turn: Callable[[], None]) -> None:
         """``turn`` is called on the event loop. May be called from any thread; after the loop has ended it does nothing."""

@@ -29,11 +29,13 @@ class Context:
     log_group_name = log_stream_name = "express"
     client_context = identity = None
 
-    def __init__(self, name: str, arn: str, execution_id: str, state: str, attempt: int, clock: Clock, deadline: float) -> None:
+    def __init__(
+        self, name: str, arn: str, execution_id: str, state: str, attempt: int, clock: Clock, deadline: float, request: str | None = None
+    ) -> None:
         self.function_name, self.invoked_function_arn, self.execution_id = name, arn, execution_id
         self.state, self.attempt = state, attempt
         self._clock, self._deadline = clock, deadline
-        self._request: str | None = None
+        self._request = request
 
     @property
     def aws_request_id(self) -> str:

@@ -89,7 +89,8 @@ class Direct:
     """A function's ARN as the resource: it gets the state's payload, its result is the state's."""
 
     def __init__(self, resource: str, function: Function[Any]) -> None:
-        self.resource, self.function = resource, function
+        self.resource = self.label = resource
+        self.function = function
         self._arn = function_arn(resource)
         self._mode = mode_of(function)
         self.inline: Inline | None = adapter(function, self._arn) if function.run == "inline" else None
@@ -103,7 +104,7 @@ class Direct:
         self._mode.cancel(call)
 
     def result(self, value: Any) -> Any:
-        return adopt(value, PAYLOAD, self.resource)
+        return adopt(value, PAYLOAD, self.label)
 
     def failure(self, error: BaseException, execution: Execution) -> StateError:
         return outcome.failure(error)
@@ -114,6 +115,8 @@ class Direct:
 
 class Invoke:
     """lambda:invoke of a function named in the definition: it gets Payload, its result comes wrapped as Lambda's API answers."""
+
+    label, compact = "lambda", True  # how causes name it, and are spaced
 
     def __init__(self, resource: str, name: str, function: Function[Any]) -> None:
         self.resource, self.function = resource, function
@@ -131,7 +134,7 @@ class Invoke:
         self._mode.cancel(call)
 
     def result(self, value: Any) -> Any:
-        return _response(adopt(value, PAYLOAD, "lambda"))
+        return _response(adopt(value, PAYLOAD, self.label))
 
     def failure(self, error: BaseException, execution: Execution) -> StateError:
         return outcome.failure(error, compact=True)
@@ -143,6 +146,7 @@ class Invoke:
 class InvokeAny:
     """lambda:invoke of whichever function the data names."""
 
+    label, compact = "lambda", True
     inline: Inline | None = None
 
     def __init__(self, resource: str, functions: Mapping[str, Function[Any]]) -> None:
@@ -167,7 +171,7 @@ class InvokeAny:
             mode.cancel(call)
 
     def result(self, value: Any) -> Any:
-        return _response(adopt(value, PAYLOAD, "lambda"))
+        return _response(adopt(value, PAYLOAD, self.label))
 
     def failure(self, error: BaseException, execution: Execution) -> StateError:
         return outcome.failure(error, compact=True)
