@@ -182,6 +182,11 @@ class Dispatcher:
         self._stopping = True
         self._notice()
 
+    @property
+    def started(self) -> bool:
+        """Connected: records may have been taken."""
+        return self._started
+
     def ready(self) -> bool:
         """Sinks connected, group joined."""
         return self._started and self.source.ready() and all(sink.ready() for sink in self._sinks())
