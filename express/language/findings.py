@@ -1,0 +1,80 @@
+"""Where problems go while a definition is read: all of them, each with its place."""
+
+from __future__ import annotations
+
+import re
+
+from express.errors import Problem
+
+# AWS's codes (API reference, ValidateStateMachineDefinitionDiagnostic)
+SCHEMA = "SCHEMA_VALIDATION_FAILED"
+SYNTAX = "INVALID_JSON_DESCRIPTION"
+EMPTY = "MISSING_DESCRIPTION"
+TARGET = "MISSING_TRANSITION_TARGET"  # also a state that nothing leads to
+NO_END = "MISSING_END_STATE"
+DUPLICATE_STATE = "DUPLICATE_STATE_NAME"
+STATE_NAME = "INVALID_STATE_NAME"
+DUPLICATE_LABEL = "DUPLICATE_LABEL_NAME"
+LABEL = "INVALID_LABEL_NAME"
+TOO_DEEP = "TOO_DEEPLY_NESTED"
+NO_DOLLAR = "NO_DOLLAR"
+NO_PATH = "NO_PATH"
+STATIC_RESULT = "PASS_RESULT_IS_STATIC"
+# Ours
+TOO_LARGE = "DEFINITION_TOO_LARGE"
+UNREADABLE = "DEFINITION_UNREADABLE"
+NOT_YET = "NOT_SUPPORTED_YET"
+NO_DEFAULT = "NO_DEFAULT"
+NO_FUNCTION = "NO_JSONPATH_FUNCTIONS"
+NOT_DISTRIBUTED = "NOT_DISTRIBUTED"
+RESERVED_ERROR = "UNKNOWN_RESERVED_ERROR"
+DISTRIBUTED = "DISTRIBUTED_MAP"
+
+_BELOW_STATES = re.compile(r"(?:/States/[^/]*/(?:Branches/[0-9]+|ItemProcessor|Iterator))*/States/[^/]*")
+
+WHOLE = "/"  # the location of what concerns the whole definition
+
+
+class Findings:
+    """Collects problems. ``failed`` once there is an ERROR among them."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.failed = False
+
+    def error(self, location: str, message: str, code: str = SCHEMA) -> None:
+        self.failed = True
+        self.problems.append(Problem("ERROR", code, location or WHOLE, message))
+
+    def warning(self, location: str, message: str, code: str) -> None:
+        self.problems.append(Problem("WARNING", code, location or WHOLE, message))
+
+    def duplicate(self, location: str, key: str, line: int, column: int) -> None:
+        """Two equal keys in one object. ``location`` is where the value would be."""
+        if _BELOW_STATES.fullmatch(location):
+            self.error(location, f"there are two states named '{key}', the second at line {line} column {column}", DUPLICATE_STATE)
+        else:
+            self.error(location, f"the field '{key}' is given twice, the second time at line {line} column {column}", SYNTAX)
+
+
+def below(location: str, *parts: str | int) -> str:
+    """The JSON pointer of something inside ``location``."""
+    for part in parts:
+        location = f"{location}/{part.replace('~', '~0').replace('/', '~1') if isinstance(part, str) else part}"
+    return location
+
+
+def shown(value: object) -> str:
+    """A JSON value for the end of a sentence, short."""
+    if value is None:
+        return "null"
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array" if value else "an empty array"
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a huge number"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,76 @@
+"""The transitions of one state machine: do their targets exist, is every state reached, is there an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from express.language.fields import Fields
+from express.language.findings import NO_END, TARGET, Findings, below
+from express.language.suggestions import did_you_mean
+
+_SUGGESTIONS = 20  # misspellings that are worth the search
+
+
+def targets(state: dict[str, Any], location: str) -> Iterator[tuple[str, str]]:
+    """Where the state may go on to: the place that says so, and the name there. What is not a name is reported elsewhere."""
+    for name in ("Next", "Default"):
+        if isinstance(state.get(name), str):
+            yield below(location, name), state[name]
+    for name in ("Choices", "Catch"):
+        entries = state.get(name)
+        if isinstance(entries, list):
+            for number, entry in enumerate(entries):
+                if isinstance(entry, dict) and isinstance(entry.get("Next"), str):
+                    yield below(location, name, number, "Next"), entry["Next"]
+
+
+def check(machine: Fields, start_at: str | None, findings: Findings) -> None:
+    states: dict[str, Any] = machine.raw["States"]
+    searches = _SUGGESTIONS
+
+    def missing(location: str, name: str) -> None:
+        nonlocal searches
+        searches -= 1
+        near = did_you_mean(name, states) if searches >= 0 else ""
+        findings.error(location, f"no state is named '{name if len(name) <= 100 else name[:100] + '...'}'{near}", TARGET)
+
+    reached: set[str] = set()
+    if start_at is not None and start_at not in states:
+        missing(machine.at("StartAt"), start_at)
+    elif start_at is not None:
+        reached.add(start_at)
+    following: dict[str, list[str]] = {}
+    for name, state in states.items():
+        following[name] = []
+        if not isinstance(state, dict):
+            continue
+        for location, target in targets(state, below(machine.at("States"), name)):
+            if target in states:
+                following[name].append(target)
+            else:
+                missing(location, target)
+    if reached:
+        _unreached(machine, states, reached, following, findings)
+    if not any(_ends(state) for state in states.values()):
+        message = "there is no terminal state: a Succeed, a Fail or a state with End: true"
+        findings.error(machine.at("States"), message, NO_END)
+
+
+def _unreached(machine: Fields, states: dict[str, Any], reached: set[str], following: dict[str, list[str]], findings: Findings) -> None:
+    todo = list(reached)
+    while todo:
+        for target in following[todo.pop()]:
+            if target not in reached:
+                reached.add(target)
+                todo.append(target)
+    for name in states:
+        if name not in reached:
+            findings.error(below(machine.at("States"), name), f'State "{name}" is not reachable.', TARGET)
+
+
+def _ends(state: Any) -> bool:
+    """True also for what cannot be read: there the real problem is another one."""
+    if not isinstance(state, dict):
+        return True
+    return state.get("Type") in ("Succeed", "Fail") or state.get("End") is True

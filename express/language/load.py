@@ -1,0 +1,46 @@
+"""A definition in, as dict, text or file; a checked Workflow and every problem out. Never raises for a bad definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from express.errors import Problem
+from express.language import parse, substitutions, text
+from express.language.findings import TOO_LARGE, WHOLE, Findings
+from express.language.model import Workflow
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """``workflow`` is None if one of ``problems`` is an ERROR; warnings alone leave it."""
+
+    workflow: Workflow | None
+    problems: list[Problem]
+
+
+def load(definition: Any, substitutions: Mapping[str, Any] | None = None) -> Loaded:
+    """``definition`` is a dict, JSON or YAML text (str or bytes), or a path (os.PathLike, never a str). ``substitutions`` are the values
+    of ``${Name}`` in its texts."""
+    findings = Findings()
+    value = text.read(definition, findings)
+    if value is text.ABSENT:
+        return Loaded(None, findings.problems)
+    if substitutions:
+        value = substituted(value, substitutions)
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(canonical) > text.SIZE:
+        findings.error(WHOLE, f"a definition may have {text.SIZE} bytes, this one has {len(canonical)}", TOO_LARGE)
+        return Loaded(None, findings.problems)
+    return Loaded(parse.workflow(value, sha256(canonical).hexdigest(), findings), findings.problems)
+
+
+def check(definition: Any, substitutions: Mapping[str, Any] | None = None) -> list[Problem]:
+    """Every problem of a definition, warnings included; empty if there is none."""
+    return load(definition, substitutions).problems
+
+
+substituted = substitutions.apply

@@ -1,0 +1,34 @@
+"""SAM's and CloudFormation's ``${Name}`` in the texts of a definition: replaced where a value is given, left as they are where none is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+
+
+def apply(value: Any, values: Mapping[str, Any]) -> Any:
+    """``value`` (nested no deeper than ``text.DEPTH``) with every known placeholder replaced, in keys too. What a value holds is text and
+    nothing else: quotes in it change no structure. A text that is one placeholder takes a number or truth value as it is given."""
+    if isinstance(value, str):
+        whole = _PLACEHOLDER.fullmatch(value) if value.startswith("${") else None
+        if whole and isinstance(values.get(whole[1]), bool | int | float):
+            return values[whole[1]]
+        return _PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), value) if "${" in value else value
+    if isinstance(value, dict):
+        return {apply_key(key, values): apply(inner, values) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [apply(inner, values) for inner in value]
+    return value
+
+
+def apply_key(key: str, values: Mapping[str, Any]) -> str:
+    return _PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), key) if "${" in key else key
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,79 @@
+"""Payload templates (Parameters, ResultSelector, ItemSelector, ...): JSON with ``key.$`` fields in, an Expression out.
+
+What does not depend on the data is folded into Literals.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from express.language import intrinsics, paths
+from express.language.findings import NO_DOLLAR, NO_FUNCTION, NOT_YET, TOO_DEEP, Findings, below, shown
+from express.language.model import ArrayTemplate, Call, Expression, Literal, ObjectTemplate, Path
+from express.language.scanner import SyntaxProblem
+
+DEPTH = 64  # of objects and arrays: what an event may have
+
+_DYNAMIC = re.compile(r"\$\$?[.\[]|States\.\w+\(")
+
+
+def parse(value: Any, location: str, findings: Findings, depth: int = DEPTH) -> Expression:
+    if depth < 0:
+        findings.error(location, f"a payload template may be nested {DEPTH} deep, this one is deeper", TOO_DEEP)
+        return Literal(None)
+    if isinstance(value, dict):
+        return _object(value, location, findings, depth)
+    if isinstance(value, list):
+        items = tuple(parse(item, below(location, number), findings, depth - 1) for number, item in enumerate(value))
+        return Literal(value) if all(isinstance(item, Literal) for item in items) else ArrayTemplate(items)
+    return Literal(value)
+
+
+def _object(value: dict[str, Any], location: str, findings: Findings, depth: int) -> Expression:
+    fields: list[tuple[str, Expression]] = []
+    constant = True
+    for key, inner in value.items():
+        if not key.endswith(".$"):
+            if isinstance(inner, str) and _DYNAMIC.match(inner):
+                message = f"'{key}' holds the text itself: to look the value up, name the field '{key}.$'"
+                findings.warning(below(location, key), message, NO_DOLLAR)
+            expression = parse(inner, below(location, key), findings, depth - 1)
+            constant = constant and isinstance(expression, Literal)
+            fields.append((key, expression))
+            continue
+        constant = False
+        name = key[:-2]
+        if name in value:
+            findings.error(location, f"The field '{name}' is given twice: as '{name}' and as '{key}'")
+        elif (expression_or_none := dynamic(key, inner, location, findings)) is not None:
+            fields.append((name, expression_or_none))
+    return Literal(value) if constant else ObjectTemplate(tuple(fields))
+
+
+def dynamic(key: str, text: Any, location: str, findings: Findings) -> Path | Call | None:
+    """The value of a field ``key.$``; ``location`` is that of the object around it, as AWS reports it."""
+    wanted = f"The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call"
+    if not isinstance(text, str):
+        findings.error(location, f"{wanted}, found {shown(text)}")
+        return None
+    try:
+        expression = intrinsics.parse(text) if intrinsics.looks_like_one(text) else paths.parse(text)
+    except SyntaxProblem as problem:
+        findings.error(location, f"{wanted}: {problem}")
+        return None
+    inspect(expression, below(location, key), findings)
+    return expression
+
+
+def inspect(expression: Expression, location: str, findings: Findings) -> None:
+    """Reports what parses and yet will not do: variables (for now), and JSONPath functions, which AWS takes and never finds."""
+    if isinstance(expression, Call):
+        for argument in expression.arguments:
+            inspect(argument, location, findings)
+    elif isinstance(expression, Path):
+        if expression.root not in ("$", "$$"):
+            findings.error(location, f"this version of Express does not run variables such as '{expression.root}' yet", NOT_YET)
+        function = paths.function(expression)
+        if function is not None:
+            findings.warning(location, f"Step Functions has no JSONPath functions: '{function}' will not be found", NO_FUNCTION)
