@@ -2,10 +2,10 @@
 
 A path of plain names and indexes is compiled to subscripts and never comes here. AWS evaluates paths with Jayway's library, and so do we:
 
-- A path is definite while every segment selects one thing. Then a missing name is an error: KeyError, IndexError or TypeError, and the
-  caller knows which error of the States Language that is for its field. Behind the first wildcard, slice, filter, union or ``..`` whatever
-  is missing is skipped.
-- A definite path gives the value, an indefinite one the list of what it found, which may be empty.
+- A path is definite if every segment selects one thing. It gives that value; where there is none it raises KeyError, IndexError or
+  TypeError, and the caller knows which error of the States Language that is for its field.
+- With a wildcard, slice, filter, union or ``..`` anywhere it is indefinite. It gives the list of what it found, which may be empty; whatever
+  is missing on the way is skipped, also before the first such segment.
 - ``['a','b']`` at the end is one object with those of the fields that exist. A filter on an object asks the object itself, not its fields.
 """
 
@@ -90,7 +90,7 @@ def _written(names: Iterable[str | int]) -> str:
 
 
 def compile_path(segments: Sequence[Any]) -> Select:
-    """The value, or for an indefinite path the list, that the path selects; KeyError, IndexError or TypeError where there is none."""
+    """The value, or for an indefinite path the list, that the path selects. A definite path: KeyError, IndexError or TypeError for none."""
     step, definite = _chain(segments)
     if definite:
         return lambda value: step([value], _Search(value))[0]
@@ -109,38 +109,14 @@ def select(value: Any, segments: Sequence[Any]) -> list[Any]:
 
 
 # --- Segments ---------------------------------------------------------------------------------------------------------------------
-# Each is a function from the nodes selected so far to the next ones. `strict` says that the path is definite up to here.
+# Each is a function from the nodes selected so far to the next ones. `strict`, in definite paths: what is missing is an error.
 
 
 def _chain(segments: Sequence[Any]) -> tuple[_Step, bool]:
-    steps: list[_Step] = []
-    strict = True
-    for position, segment in enumerate(segments):
-        kind = type(segment).__name__
-        is_last = position == len(segments) - 1
-        if kind == "Name":
-            steps.append(_name(segment.name, strict))
-            continue
-        if kind == "Index":
-            steps.append(_index(segment.index, strict))
-            continue
-        if kind == "Union" and is_last and all(type(member).__name__ == "Name" for member in segment.members):
-            below = position > 0 and type(segments[position - 1]).__name__ == "Descendants"
-            steps.append(_fields(tuple(member.name for member in segment.members), strict, complete=below))
-            continue
-        if kind == "Wildcard":
-            steps.append(_wildcard)
-        elif kind == "Slice":
-            steps.append(_slice(slice(segment.start, segment.stop, segment.step), strict))
-        elif kind == "Union":
-            steps.append(_union([_chain([member])[0] for member in segment.members], strict))
-        elif kind == "Descendants":
-            steps.append(_descendants)
-        elif kind == "Filter":
-            steps.append(_filter(_condition(segment.condition), strict))
-        else:
-            raise ValueError(f"a path cannot have a segment {segment!r}")
-        strict = False
+    """One function for all segments, and whether they are definite."""
+    definite = all(type(segment).__name__ in ("Name", "Index") for segment in segments[:-1])
+    definite = definite and (not segments or type(segments[-1]).__name__ in ("Name", "Index") or _is_fields(segments[-1]))
+    steps = [_segment(segments, position, definite) for position in range(len(segments))]
 
     def chain(nodes: list[Any], search: _Search) -> list[Any]:
         for step in steps:
@@ -148,26 +124,45 @@ def _chain(segments: Sequence[Any]) -> tuple[_Step, bool]:
             search.spend(len(nodes))
         return nodes
 
-    return chain, strict
+    return chain, definite
+
+
+def _is_fields(segment: Any) -> bool:
+    return type(segment).__name__ == "Union" and all(type(member).__name__ == "Name" for member in segment.members)
+
+
+def _segment(segments: Sequence[Any], position: int, strict: bool) -> _Step:
+    segment = segments[position]
+    kind = type(segment).__name__
+    if kind == "Name":
+        return _name(segment.name, strict)
+    if kind == "Index":
+        return _index(segment.index, strict)
+    if kind == "Wildcard":
+        return _wildcard
+    if kind == "Slice":
+        return _slice(slice(segment.start, segment.stop, segment.step))
+    if kind == "Union":
+        if position == len(segments) - 1 and _is_fields(segment):
+            below = position > 0 and type(segments[position - 1]).__name__ == "Descendants"
+            return _fields(tuple(member.name for member in segment.members), strict, complete=below)
+        return _union([_segment([member], 0, False) for member in segment.members])
+    if kind == "Descendants":
+        return _descendants
+    if kind == "Filter":
+        return _filter(_condition(segment.condition))
+    raise ValueError(f"a path cannot have a segment {segment!r}")
 
 
 def _name(name: str, strict: bool) -> _Step:
     if strict:
-
-        def one(nodes: list[Any], search: _Search) -> list[Any]:
-            return [nodes[0][name]]
-
-        return one
+        return lambda nodes, search: [nodes[0][name]]
     return lambda nodes, search: [node[name] for node in nodes if node.__class__ is dict and name in node]
 
 
 def _index(index: int, strict: bool) -> _Step:
     if strict:
-
-        def one(nodes: list[Any], search: _Search) -> list[Any]:
-            return [item(nodes[0], index)]
-
-        return one
+        return lambda nodes, search: [item(nodes[0], index)]
     return lambda nodes, search: [node[index] for node in nodes if node.__class__ is list and -len(node) <= index < len(node)]
 
 
@@ -197,31 +192,13 @@ def _wildcard(nodes: list[Any], search: _Search) -> list[Any]:
     return found
 
 
-def _slice(part: slice, strict: bool) -> _Step:
-    def cut(nodes: list[Any], search: _Search) -> list[Any]:
-        if strict and nodes[0].__class__ is not list:
-            raise TypeError("not an array")
-        return [member for node in nodes if node.__class__ is list for member in node[part]]
-
-    return cut
+def _slice(part: slice) -> _Step:
+    return lambda nodes, search: [member for node in nodes if node.__class__ is list for member in node[part]]
 
 
-def _union(members: list[_Step], strict: bool) -> _Step:
-    """Several indexes, slices or names: what is missing is skipped."""
-
-    def union(nodes: list[Any], search: _Search) -> list[Any]:
-        if strict and nodes[0].__class__ is not list and nodes[0].__class__ is not dict:
-            raise TypeError("neither an array nor an object")
-        found: list[Any] = []
-        for node in nodes:
-            for member in members:
-                try:
-                    found.extend(member([node], search))
-                except (KeyError, IndexError, TypeError):
-                    continue
-        return found
-
-    return union
+def _union(members: list[_Step]) -> _Step:
+    """Several indexes, slices or names, node by node."""
+    return lambda nodes, search: [found for node in nodes for member in members for found in member([node], search)]
 
 
 def _descendants(nodes: list[Any], search: _Search) -> list[Any]:
@@ -243,10 +220,8 @@ def _descendants(nodes: list[Any], search: _Search) -> list[Any]:
     return found
 
 
-def _filter(test: _Test, strict: bool) -> _Step:
+def _filter(test: _Test) -> _Step:
     def keep(nodes: list[Any], search: _Search) -> list[Any]:
-        if strict and nodes[0].__class__ is not list and nodes[0].__class__ is not dict:
-            raise TypeError("neither an array nor an object")
         found: list[Any] = []
         for node in nodes:
             candidates = node if node.__class__ is list else [node] if node.__class__ is dict else []

@@ -113,20 +113,34 @@ def test_paths(path: str, result: Any) -> None:
         "$.bicycle[0]",
         "$.book[4]",
         "$.book[-5]",
+        "$.text['a','b']",
+    ],
+)
+def test_a_definite_path_that_selects_nothing_is_an_error(path: str) -> None:
+    for made in (compile_path, compile_segments):
+        with pytest.raises((KeyError, IndexError, TypeError)):
+            made(parse(path).segments)(STORE)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
         "$.missing[*]",
+        "$.missing.more[*]",
+        "$.missing[1:]",
+        "$.missing[:1].more",
         "$.book[9].tags[*]",
         "$.missing..author",
         "$.limit[0:1]",
         "$.text[0:1]",
         "$.text[0,1]",
         "$.limit[?(@.a)]",
-        "$.text['a','b']",
+        "$.none.more['a','b'][0]",
     ],
 )
-def test_what_is_missing_before_the_first_open_step_is_an_error(path: str) -> None:
+def test_an_indefinite_path_that_selects_nothing_is_an_empty_list(path: str) -> None:
     for made in (compile_path, compile_segments):
-        with pytest.raises((KeyError, IndexError, TypeError)):
-            made(parse(path).segments)(STORE)
+        assert made(parse(path).segments)(STORE) == []
 
 
 def test_select_always_gives_a_list() -> None:
