@@ -1,0 +1,291 @@
+"""One membership in a consumer group, from joining to leaving: partitions come and go, records come out, positions are committed.
+
+Everything that touches the inside of aiokafka on the reading side is in this file; ``tests/consumers/test_kafka_client.py`` notices when a
+new version of it moves something. What aiokafka does that an engine has to know, what we do about it and which test shows it is listed in
+``docs/kafka.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, errors
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from consumers.kafka_records import Record, lighten
+from express import kafka
+from express.commits import Position, Tracker
+from express.sources import Assignment, Intake
+
+log = logging.getLogger("express.kafka")
+
+NOWHERE = TopicPartition("", -1)  # asked for while nothing may be taken: aiokafka sees that we live and gives nothing
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """What a member of the group is made of."""
+
+    endpoint: kafka.Endpoint
+    group: str
+    start: str  # earliest, latest, none: where a group begins that has committed nothing
+    session_seconds: float
+    drain_seconds: float
+    fetch_bytes: int = 1 << 20  # for each partition
+    fetch_total_bytes: int = 16 << 20  # for each broker
+
+    def settings(self, assignor: type[StickyPartitionAssignor]) -> dict[str, Any]:
+        rebalance = int((self.drain_seconds + 10.0) * 1000)
+        session = int(self.session_seconds * 1000)
+        return {
+            **self.endpoint.client,
+            "group_id": self.group,
+            "enable_auto_commit": False,
+            # Also what happens when retention has overtaken the position. "latest" would skip what is left: ``start`` is handled below.
+            "auto_offset_reset": "none" if self.start == "none" else "earliest",
+            "isolation_level": "read_committed",
+            "partition_assignment_strategy": (assignor,),
+            "session_timeout_ms": session,
+            "heartbeat_interval_ms": min(3000, session // 3),
+            "rebalance_timeout_ms": rebalance,
+            # A join waits at the broker for the slowest member: cut off earlier it would never come to an end.
+            "request_timeout_ms": max(40_000, rebalance + 10_000),
+            "max_poll_interval_ms": 300_000,
+            # The broker holds a fetch back for this long when there is nothing; a partition that was emptied meanwhile waits for its return.
+            "fetch_max_wait_ms": 100,
+            "max_partition_fetch_bytes": self.fetch_bytes,
+            "fetch_max_bytes": self.fetch_total_bytes,
+            "metadata_max_age_ms": 60_000,
+        }
+
+
+class Member(ConsumerRebalanceListener):  # type: ignore[misc]
+    """A member of the group. ``held`` are its partitions; ``settled`` is true while their records may be taken.
+
+    ``broken`` is an error after which this member is of no use any more: the source makes a new one.
+    """
+
+    def __init__(self, membership: Membership, intake: Intake) -> None:
+        self.membership, self.intake = membership, intake
+        self.held: dict[TopicPartition, Assignment] = {}
+        self.settled = self.joined = False
+        self.changed = time.monotonic()  # when it was last settled or unsettled
+        self.broken: BaseException | None = None
+        self.ends: dict[TopicPartition, int] = {}
+        self._epoch: tuple[int, str] = (-1, "")
+        self._turn = 0
+        # aiokafka keeps what the sticky assignor remembers on the class, shared by every consumer of the process.
+        self._assignor: Any = type("Sticky", (StickyPartitionAssignor,), {"member_assignment": None})
+        self._consumer: Any = None
+
+    async def start(self) -> None:
+        """Connects and asks to join; the partitions come later. Raises ConnectionFailed."""
+        membership = self.membership
+        self._consumer = AIOKafkaConsumer(**membership.settings(self._assignor))
+        try:
+            await kafka.connected(self._connect(), membership.endpoint, membership.group)
+        except BaseException:
+            await self.leave(1.0)
+            raise
+
+    async def _connect(self) -> None:
+        membership, consumer = self.membership, self._consumer
+        await consumer.start()  # subscribed to nothing yet, so it does not wait for partitions
+        await kafka.partitions(consumer._client, membership.endpoint)
+        await consumer._coordinator.ensure_coordinator_known()
+        consumer.subscribe([membership.endpoint.topic], listener=self)
+
+    # Partitions
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Called by aiokafka inside a rebalance, before the group is joined again; heartbeats go on meanwhile."""
+        self._unsettle()
+        await self.release()
+
+    async def release(self) -> None:
+        """Gives up what is held: drained and committed as far as this member may still commit, then fenced."""
+        held = list(self.held.values())
+        if held:
+            if not self._current():
+                for assignment in held:  # the session was lost: others may own them by now, there is nothing to wait for
+                    assignment.fenced = True
+            await self.intake.revoked(held)
+            for assignment in held:
+                assignment.fenced = True
+        self.held = {}
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Called by aiokafka when the group was joined. It sends no heartbeat before this returns, and swallows what this raises."""
+        try:
+            async with asyncio.timeout(max(1.0, min(10.0, self.membership.session_seconds / 2))):
+                await self._take_over(list(assigned))
+        except (errors.KafkaError, TimeoutError) as error:
+            self.broken = error
+
+    async def _take_over(self, assigned: list[TopicPartition]) -> None:
+        coordinator, consumer = self._consumer._coordinator, self._consumer
+        self._epoch = (coordinator.generation, coordinator.member_id)
+        self._assignor.on_generation_assignment(coordinator.generation)  # aiokafka never does
+        committed = await coordinator.fetch_committed_offsets(assigned)  # consumer.committed() would drop the metadata
+        if self.membership.start == "latest":
+            committed |= await self._begin_at_the_end([partition for partition in assigned if partition not in committed])
+        siblings = len(consumer.partitions_for_topic(self.membership.endpoint.topic) or ())
+        self.held, self.ends = {}, {}
+        for partition in sorted(assigned):
+            if known := committed.get(partition):
+                consumer.seek(partition, known.offset)
+                tracker = Tracker(known.offset, known.metadata)
+            else:
+                tracker = Tracker()
+            assignment = Assignment(partition.topic, partition.partition, tracker)
+            assignment.partitions = siblings
+            self.held[partition] = assignment
+        self.intake.assigned(list(self.held.values()))
+        log.info("group %s: %s", self.membership.group, self.held or "no partition for this member")
+        self.settled = self.joined = True
+        self.changed = time.monotonic()
+
+    async def _begin_at_the_end(self, fresh: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """``start=latest``: commits the end as it is now. Otherwise a restart before the first commit would begin at a later end, and skip."""
+        if not fresh:
+            return {}
+        ends = await self._consumer.end_offsets(fresh)
+        positions = {partition: OffsetAndMetadata(offset, "") for partition, offset in ends.items()}
+        await self._consumer._coordinator._do_commit_offsets(None, positions)
+        return positions
+
+    def _unsettle(self) -> None:
+        self.settled = False
+        self.changed = time.monotonic()
+
+    def _current(self) -> bool:
+        """Whether the group still knows us as who we were when we got our partitions."""
+        coordinator = self._consumer._coordinator
+        return bool((coordinator.generation, coordinator.member_id) == self._epoch)
+
+    # Records
+
+    async def take(self, limit: int) -> dict[Assignment, list[Record]]:
+        """What was fetched already, at most ``limit``, shared out fairly over the partitions. Does not wait, so it need never be cancelled.
+
+        A partition whose share is not needed leaves it to the next ones; who comes first changes from call to call.
+        """
+        fetched = self._consumer._fetcher._records
+        waiting = [partition for partition in fetched if partition in self.held]
+        if not waiting:
+            await self.touch()
+            return {}
+        self._turn += 1
+        first = self._turn % len(waiting)
+        taken: dict[Assignment, list[Record]] = {}
+        for index, partition in enumerate(waiting[first:] + waiting[:first]):
+            share = -(-limit // (len(waiting) - index))
+            if share <= 0:
+                break
+            lighten(fetched.get(partition))
+            try:
+                # Named, because getmany() throws the buffers of what is paused away and empties one partition before it looks at the next.
+                records = (await self._consumer.getmany(partition, timeout_ms=0, max_records=share)).get(partition)
+            except BaseException:
+                self._mend_fetch_count()
+                if taken:
+                    break  # give out what is here; aiokafka raises it again
+                raise
+            if records:
+                taken[self.held[partition]] = records
+                limit -= len(records)
+        return taken
+
+    async def touch(self) -> None:
+        """Tells aiokafka that somebody is there (max_poll_interval) and raises what its background tasks ran into."""
+        if self._consumer._subscription.reassignment_in_progress:  # then getmany() would wait for its end, for as long as that takes
+            self._consumer._coordinator.check_errors()
+            return
+        try:
+            await self._consumer.getmany(NOWHERE, timeout_ms=0)
+        except BaseException:
+            self._mend_fetch_count()
+            raise
+
+    def _mend_fetch_count(self) -> None:
+        # getmany() counts itself as running and forgets to stop counting when it raises: max_poll_interval would never pass again.
+        self._consumer._subscription._fetch_count = 0
+
+    async def arrival(self, seconds: float) -> None:
+        """Returns when something was fetched, at the latest after ``seconds``. May be cancelled."""
+        waiter = self._consumer._fetcher._create_fetch_waiter()
+        try:
+            await asyncio.wait({waiter}, timeout=seconds)
+            if waiter.done():
+                waiter.result()
+        finally:
+            waiter.cancel()
+
+    # Positions
+
+    async def commit(self, positions: Mapping[Assignment, Position]) -> list[Assignment]:
+        """Commits once; raises what aiokafka raises. What is fenced, or was assigned to us in another generation, is left out."""
+        coordinator = self._consumer._coordinator
+        await coordinator.ensure_coordinator_known()
+        # From here to the request there is no await: it carries the generation that was looked at, and the broker refuses any other.
+        if not self._current():
+            return []
+        sent, offsets = [], {}
+        for assignment, position in positions.items():
+            partition = TopicPartition(assignment.topic, assignment.partition)
+            if not assignment.fenced and self.held.get(partition) is assignment:
+                sent.append(assignment)
+                offsets[partition] = OffsetAndMetadata(position.offset, position.metadata)
+        if offsets:
+            # Not consumer.commit(): that goes on trying, with whatever generation it then has, without asking whether the partition is still ours.
+            await coordinator._do_commit_offsets(None, offsets)
+        return sent
+
+    # What is behind
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """The next offset of each partition that is known."""
+        states = ((partition, self._state(partition)) for partition in self.held)
+        return {partition: state.position for partition, state in states if state is not None and state.has_valid_position}
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Records between the next offset and the newest known end."""
+        found = {}
+        for partition, position in self.positions().items():
+            state = self._state(partition)
+            end = max(state.lso or 0, self.ends.get(partition, 0))
+            found[partition.topic, partition.partition] = max(0, end - position)
+        return found
+
+    async def look_for_ends(self) -> None:
+        """Asks the brokers for the ends, apart from any fetch: a fetch that is stuck, or paused, says nothing new."""
+        held = list(self.held)
+        if held:
+            ends = await self._consumer.end_offsets(held)
+            self.ends = {partition: offset for partition, offset in ends.items() if partition in self.held}
+
+    def _state(self, partition: TopicPartition) -> Any:
+        subscription = self._consumer._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return None
+        return subscription.assignment.state_value(partition)
+
+    # The end
+
+    async def leave(self, seconds: float) -> None:
+        """Leaves the group and closes; when that takes too long, just closes. Never raises."""
+        self._unsettle()
+        consumer = self._consumer
+        if consumer is None or await kafka.within(seconds, consumer.stop()):
+            return
+        consumer._closed = True
+        coordinator, fetcher = consumer._coordinator, consumer._fetcher
+        tasks: list[Any] = [getattr(coordinator, name, None) for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")]
+        if fetcher is not None:
+            fetcher._closed = True
+            tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
+        await kafka.abandon(tasks, consumer._client)

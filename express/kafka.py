@@ -1,0 +1,224 @@
+"""An address and a connection in, the settings of an aiokafka client out; its errors as one sentence each. Shared by the source and the sink."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import ssl
+import time
+from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from aiokafka import errors
+from aiokafka.protocol.metadata import MetadataRequest
+
+from express.addresses import Address
+from express.errors import ConfigurationError, ConnectionFailed, ExpressError
+from express.options import Connection, KafkaConnection
+
+log = logging.getLogger("express.kafka")
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}", re.ASCII)
+CONNECT_SECONDS = 15.0  # for every step of a start together
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """A topic and how to reach it: ``servers`` as people read them, ``client`` as aiokafka's clients take it."""
+
+    topic: str
+    servers: str
+    client: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"topic {self.topic!r} at {self.servers}"
+
+
+def problems(address: Address, connection: Connection | None, allowed: Iterable[str]) -> list[str]:
+    """Everything that is wrong with an address of this kind, one sentence each."""
+    found = []
+    if not _TOPIC.fullmatch(address.name) or address.name in (".", ".."):
+        found.append(
+            f"{address}: {address.name!r} is not a topic: expected up to 249 letters, digits, '.', '_' and '-', as in kafka://HOST:9092/TOPIC"
+        )
+    if not address.servers and connection is None:
+        found.append(f"{address}: expected servers, as in kafka://HOST:9092/TOPIC")
+    known = ("connection", *allowed)
+    found += [f"{address}: kafka has no option {name!r} here: expected {', '.join(known)}" for name in address.options if name not in known]
+    return found
+
+
+def endpoint(address: Address, connection: Connection | None, name: str) -> Endpoint:
+    """What to connect to and how; ConfigurationError when certificates cannot be read or credentials are missing."""
+    servers = tuple(
+        server if re.search(r":\d+$", server) else f"{server}:9092" for server in (connection.servers if connection else address.servers)
+    )
+    client: dict[str, Any] = {"bootstrap_servers": list(servers), "client_id": f"express-{name}"}
+    if connection:
+        client |= _security(address, connection)
+    return Endpoint(address.name, ",".join(servers), client)
+
+
+def _security(address: Address, connection: KafkaConnection) -> dict[str, Any]:
+    settings: dict[str, Any] = {"security_protocol": connection.security}
+    if "SSL" in connection.security:
+        try:
+            context = ssl.create_default_context(cafile=connection.ca)
+            if connection.certificate:
+                context.load_cert_chain(connection.certificate, connection.key, connection.key_password)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(file for file in (connection.ca, connection.certificate, connection.key) if file)
+            raise ConfigurationError(f"{address}: the connection's certificates ({files}) could not be read: {error}") from error
+        settings["ssl_context"] = context
+    if "SASL" in connection.security:
+        if connection.username is None or connection.password is None:
+            raise ConfigurationError(f"{address}: {connection.security} needs the connection's username and password")
+        settings |= {
+            "sasl_mechanism": connection.mechanism,
+            "sasl_plain_username": connection.username,
+            "sasl_plain_password": connection.password,
+        }
+    return settings
+
+
+# Errors
+
+
+def sentence(error: BaseException, where: Endpoint, group: str = "") -> str:
+    """What happened, where, and what was expected."""
+    if isinstance(error, ExpressError):
+        return str(error)
+    if isinstance(error, errors.TopicAuthorizationFailedError):
+        return f"no permission for {where}: the cluster's access rules refuse this user"
+    if isinstance(error, errors.GroupAuthorizationFailedError):
+        return f"no permission for the consumer group {group!r} at {where.servers}: the cluster's access rules refuse this user"
+    if isinstance(error, errors.ClusterAuthorizationFailedError):
+        return f"no permission to write idempotently at {where.servers}: the cluster's access rules refuse this user"
+    if isinstance(error, (errors.AuthenticationFailedError, errors.SaslAuthenticationFailed)):
+        return f"{where.servers} refused the connection's username and password"
+    if isinstance(error, errors.UnknownTopicOrPartitionError):
+        return f"there is no {where}: create it, Express creates no topics"
+    if isinstance(error, errors.InvalidSessionTimeoutError):
+        return f"{where.servers} does not allow this session timeout: expected one between its group.min.session.timeout.ms and group.max.session.timeout.ms"
+    if isinstance(error, errors.InconsistentGroupProtocolError):
+        return f"the consumer group {group!r} at {where.servers} has members that share out partitions another way: expected members of Express only"
+    if isinstance(error, errors.KafkaConnectionError):
+        return f"no Kafka broker answers at {where.servers}"
+    return f"Kafka at {where.servers} failed: {type(error).__name__}: {error}"
+
+
+FATAL = (
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.ClusterAuthorizationFailedError,
+    errors.AuthenticationFailedError,
+    errors.SaslAuthenticationFailed,
+    errors.InvalidSessionTimeoutError,
+    errors.InconsistentGroupProtocolError,
+    errors.InvalidGroupIdError,
+)  # what another try does not change: the operator must act
+
+
+async def partitions(client: Any, where: Endpoint, patience: float = 2.0) -> int:
+    """How many partitions the topic has; asked such that a broker does not make the topic because somebody named it. Asked again for a moment,
+    because a topic that was just made is not known to every broker at once."""
+    until = time.monotonic() + patience
+    while True:
+        answer = await client.send(client.get_random_node(), MetadataRequest([where.topic], allow_auto_topic_creation=False))
+        code, parts = next((topic[0], topic[-1]) for topic in answer.topics)
+        error = errors.for_code(code)
+        if error is errors.NoError and parts:
+            client.set_topics([where.topic])
+            await client.force_metadata_update()
+            return len(parts)
+        if not (error is errors.NoError or issubclass(error, (errors.UnknownTopicOrPartitionError, errors.LeaderNotAvailableError))):
+            raise error(where.topic)
+        if time.monotonic() > until:
+            raise errors.UnknownTopicOrPartitionError(where.topic)
+        await asyncio.sleep(0.2)
+
+
+async def connected(steps: Coroutine[Any, Any, Any], where: Endpoint, group: str = "", seconds: float = CONNECT_SECONDS) -> Any:
+    """The result of the steps of a start; whatever goes wrong or takes too long becomes a ConnectionFailed with one sentence."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await steps
+    except TimeoutError as error:
+        raise ConnectionFailed(f"Kafka at {where.servers} did not answer within {seconds:.0f} s") from error
+    except (errors.KafkaError, OSError) as error:
+        raise ConnectionFailed(sentence(error, where, group)) from error
+
+
+# Ends that must not hang
+
+
+async def within(seconds: float, ending: Coroutine[Any, Any, None]) -> bool:
+    """Whether ``ending`` ended in time; otherwise it is cancelled, once, and left alone. Never raises but for its own cancellation."""
+    task = asyncio.ensure_future(ending)
+    await asyncio.wait({task}, timeout=seconds)
+    if task.done():
+        if not task.cancelled() and (error := task.exception()):
+            log.debug("closing failed: %r", error)
+        return True
+    task.cancel()
+    task.add_done_callback(retrieve)
+    return False
+
+
+async def abandon(tasks: Iterable[asyncio.Future[Any] | None], client: Any, seconds: float = 1.0) -> None:
+    """Ends a client's background tasks and closes its connections, because asking it to stop did not work. Cancels more than once: some of
+    them catch it and wait for requests that never end."""
+    until = time.monotonic() + seconds
+    left = {task for task in tasks if task is not None and not task.done()}
+    for task in left:
+        task.add_done_callback(retrieve)
+    while left and time.monotonic() < until:
+        for task in left:
+            task.cancel()
+        for connection in list(client._conns.values()):
+            with suppress(Exception):
+                connection.close()
+        _, left = await asyncio.wait(left, timeout=0.1)
+    await within(seconds, client.close())
+
+
+def retrieve(task: asyncio.Future[Any]) -> None:
+    """Keeps "exception was never retrieved" out of the logs of what was given up on purpose."""
+    if not task.cancelled():
+        task.exception()
+
+
+# aiokafka's own log lines
+
+
+class Sparing(logging.Filter):
+    """Lets a line through once in ten seconds: with brokers down aiokafka repeats itself ten times a second."""
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        super().__init__()
+        self.seconds, self.last = seconds, {}  # type: float, dict[str, float]
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, line = time.monotonic(), str(record.msg)
+        if now - self.last.get(line, -self.seconds) < self.seconds:
+            return False
+        self.last[line] = now
+        return True
+
+
+def spare() -> None:
+    """Installs Sparing on the loggers of aiokafka that repeat themselves; once, however often it is called."""
+    for name in (
+        "client",
+        "conn",
+        "consumer.consumer",
+        "consumer.fetcher",
+        "consumer.group_coordinator",
+        "producer.producer",
+        "producer.sender",
+    ):
+        logger = logging.getLogger(f"aiokafka.{name}")
+        if not any(isinstance(known, Sparing) for known in logger.filters):
+            logger.addFilter(Sparing())
