@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from express.language.fields import Fields, not_yet
-from express.language.findings import RESERVED_ERROR, Findings, below, shown
+from express.language.findings import RESERVED_ERROR, below, shown
 from express.language.model import Catcher, Retrier
 from express.language.suggestions import did_you_mean
 
@@ -88,9 +86,7 @@ def _entries(state: Fields, name: str, known: tuple[str, ...], elsewhere: dict[s
         fields = Fields(entry, location, state.findings)
         fields.known(known, f"an entry of {name}", elsewhere)
         fields.text("Comment")
-        errors = (
-            error_names(fields.raw.get("ErrorEquals"), fields.at("ErrorEquals"), state.findings) if fields.required("ErrorEquals") else ()
-        )
+        errors = _error_names(fields) if fields.required("ErrorEquals") else ()
         if ALL in errors and len(errors) > 1:
             fields.error("ErrorEquals", f"{ALL} must stand alone, found it among {len(errors)} error names")
         elif ALL in errors and number < len(raw) - 1:
@@ -99,7 +95,8 @@ def _entries(state: Fields, name: str, known: tuple[str, ...], elsewhere: dict[s
     return found
 
 
-def error_names(raw: Any, location: str, findings: Findings) -> tuple[str, ...]:
+def _error_names(fields: Fields) -> tuple[str, ...]:
+    raw, location, findings = fields.raw["ErrorEquals"], fields.at("ErrorEquals"), fields.findings
     if not isinstance(raw, list) or not raw:
         findings.error(location, f"expected an array of at least one error name, found {shown(raw)}")
         return ()

@@ -12,7 +12,7 @@ import msgspec
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """Frozen data with a place in the definition. ``location`` is a JSON pointer (``/States/Charge``, ``/States/Fan/Branches/0/States/A``)."""
+    """Frozen data of a definition. A ``location`` is a JSON pointer (``/States/Charge``, ``/States/Fan/Branches/0/States/A``)."""
 
 
 # --- Expressions ------------------------------------------------------------------------------------------------------------------
@@ -124,7 +124,10 @@ class Literal(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """An intrinsic function: ``States.Format('{}', $.a)``. ``function`` is the name without ``States.``."""
+    """An intrinsic function: ``States.Format('{}', $.a)``. ``function`` is the name without ``States.``.
+
+    Literal texts have lost their escapes, but for Format's template: it keeps them as written, since ``{}`` and ``\\{\\}`` differ there.
+    """
 
     function: str
     arguments: tuple[Expression, ...]

@@ -15,7 +15,7 @@ STEPS = 256  # no JSON value that Express accepts is as deep as this
 NESTING = 16  # filters within filters
 LARGEST_INDEX = 2**31 - 1  # Java's int, as AWS has it
 
-# A name after a dot. AWS's documentation demands brackets for what is not a letter, a digit or _, its service takes more (`$.delivery-partner`).
+# A name after a dot. AWS's documentation demands brackets for what is not a letter, a digit or _; its service takes `$.delivery-partner`
 _DOT_NAME = re.compile(r"(?:[^\s.\[\](),'\"{}*?\\]|\\(?:u[0-9A-Fa-f]{4}|[^u\s]|u(?![0-9A-Fa-f]{4})))+")
 # The same inside a filter, where operators end it as well
 _FILTER_NAME = re.compile(r"(?:[^\s.\[\](),'\"{}*?\\=!<>&|~@/]|\\(?:u[0-9A-Fa-f]{4}|[^u\s]|u(?![0-9A-Fa-f]{4})))+")

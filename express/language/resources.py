@@ -9,7 +9,7 @@ from express.language.fields import Fields
 from express.language.findings import shown
 from express.language.suggestions import did_you_mean
 
-# Optimised integrations (AWS, "Integrating services with Step Functions"): service, actions. Express runs them as request and response only.
+# Optimised integrations (AWS, "Integrating services with Step Functions"): service, actions
 ACTIONS: dict[str, tuple[str, ...]] = {
     "apigateway": ("invoke",),
     "athena": ("startQueryExecution", "stopQueryExecution", "getQueryExecution", "getQueryResults"),

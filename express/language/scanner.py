@@ -10,7 +10,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
-class SyntaxProblem(ValueError):
+class SyntaxProblem(ValueError):  # noqa: N818 - it becomes a Problem
     """An expression that does not parse: one sentence that says what was found and what was expected, and the place (from 0)."""
 
     def __init__(self, message: str, position: int) -> None:

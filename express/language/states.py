@@ -113,7 +113,8 @@ def _task(context: Context, fields: Fields) -> Task | None:
     resource = resources.check(fields, "Arguments" if context.jsonata else "Parameters")
     credentials = _credentials(fields)
     if context.jsonata:
-        return _structure_only(fields)
+        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
+        return None
     timeout = fields.literal_or_path("TimeoutSeconds", 1)
     heartbeat = fields.literal_or_path("HeartbeatSeconds", 1)
     if isinstance(timeout, Literal) and isinstance(heartbeat, Literal) and heartbeat.value >= timeout.value:
@@ -149,7 +150,8 @@ def _credentials(fields: Fields) -> Any:
 def _pass(context: Context, fields: Fields) -> Pass | None:
     common = _common(context, fields, "Pass")
     if context.jsonata:
-        return _structure_only(fields)
+        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
+        return None
     result = None
     if "Result" in fields:
         raw = fields.raw["Result"]
@@ -187,7 +189,8 @@ def _wait(context: Context, fields: Fields) -> Wait | None:
     common = _common(context, fields, "Wait")
     if context.jsonata:
         fields.exactly_one("Seconds", "Timestamp")
-        return _structure_only(fields)
+        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
+        return None
     fields.exactly_one("Seconds", "SecondsPath", "Timestamp", "TimestampPath")
     seconds: Literal | Path | None = fields.own_path("SecondsPath")
     number = fields.integer("Seconds", 0)
@@ -234,7 +237,8 @@ def _parallel(context: Context, fields: Fields) -> Parallel | None:
     for number, branch in enumerate(raw if isinstance(raw, list) else ()):
         branches.append(_part(context, branch, below(fields.at("Branches"), number)))
     if context.jsonata:
-        return _structure_only(fields)
+        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
+        return None
     fallible = _fallible(fields)
     parameters = fields.template("Parameters")
     whole = tuple(branch for branch in branches if branch is not None)
@@ -253,7 +257,8 @@ def _map(context: Context, fields: Fields) -> Map | None:
     label = distributed.label(fields, context.reading.labels)
     distributed.check(fields, context.jsonata)
     if context.jsonata:
-        return _structure_only(fields)
+        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
+        return None
     fields.at_most_one("ItemSelector", "Parameters")
     selector = fields.template("ItemSelector")
     parameters = selector if selector is not None else fields.template("Parameters")
@@ -283,11 +288,6 @@ def _map(context: Context, fields: Fields) -> Map | None:
 def _part(context: Context, raw: Any, location: str, extra: tuple[str, ...] = ()) -> Machine | None:
     language = "JSONata" if context.jsonata else "JSONPath"
     return context.reading.part(raw, location, language, context.depth + 1, extra)
-
-
-def _structure_only(fields: Fields) -> None:
-    """A JSONata state, which this version does not run: its transitions are checked, its expressions are not."""
-    _next(fields)
 
 
 KINDS: dict[str, Callable[[Context, Fields], State | None]] = {

@@ -33,7 +33,7 @@ ABSENT = _Absent()
 
 
 def read(definition: Any, findings: Findings) -> Any:
-    """The JSON value that ``definition`` holds, or ABSENT. Text that begins with '{' or '[' is JSON, other text YAML; files go by their name."""
+    """The JSON value that ``definition`` holds, or ABSENT. Text that begins with '{' is JSON, other text YAML; files go by their name."""
     if isinstance(definition, FilePath):
         return _file(definition, findings)
     if isinstance(definition, str | bytes | bytearray | memoryview):
@@ -208,9 +208,8 @@ def _too_deep(definition: Any) -> bool:
         if seen_depth.get(id(value), 0) >= depth:
             continue
         seen_depth[id(value)] = depth
-        for inner in value.values() if isinstance(value, dict) else value:
-            if isinstance(inner, dict | list | tuple):
-                todo.append((inner, depth + 1))
+        inside = value.values() if isinstance(value, dict) else value
+        todo.extend((inner, depth + 1) for inner in inside if isinstance(inner, dict | list | tuple))
     return False
 
 

@@ -1,4 +1,4 @@
-"""YAML text in, one plain JSON value out: YAML 1.2's core types only. Duplicate keys and what JSON cannot say are found with line and column.
+"""YAML text in, one plain JSON value out, of YAML 1.2's core types only. Duplicate keys and what JSON cannot say are problems.
 
 Built from the parser's events with a stack of our own: hostile nesting and aliases that multiply are refused before they cost anything.
 """
@@ -24,7 +24,7 @@ from express.language.findings import EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, WHOLE,
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_CONSTANTS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_CONSTANTS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _CONSTANTS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _CORE = "tag:yaml.org,2002:"
 _MERGE = "<<"
