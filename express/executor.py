@@ -22,6 +22,7 @@ from express.timers import Timers
 STINT = 0.005  # seconds of stepping after which the loop gets a turn
 BATCH = 1_000  # of what is due, before the loop gets a turn
 LATE = 0.000_6  # uvloop rounds to milliseconds, possibly down; nothing may be due before its time
+GRACE = 0.25  # real seconds that an async function gets under a virtual clock, before time passes without it
 NEAR = 1e-6  # seconds: sums of floats that mean the same instant
 
 log = logging.getLogger("express")
@@ -68,6 +69,8 @@ class Executor(Host):
         self._timers = Timers()
         self._timer: asyncio.TimerHandle | None = None
         self._armed = inf
+        self._steps = 0  # stints so far
+        self._patience: asyncio.TimerHandle | None = None
         self._held: list[Call] = []
         self._calls = 0  # under way
         self._inbox: deque[Callable[[], None]] = deque()
@@ -119,9 +122,10 @@ class Executor(Host):
             self.abort(execution)
         for service in self._services.values():
             await service.close()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._armed = None, inf
+        for timer in (self._timer, self._patience):
+            if timer is not None:
+                timer.cancel()
+        self._timer, self._patience, self._armed = None, None, inf
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Gives an executor that was made outside of any loop the one it goes on with."""
@@ -224,6 +228,7 @@ class Executor(Host):
         paused = len(turns)
         stop = perf_counter() + STINT
         steps = 0
+        self._steps += 1
         try:
             while True:
                 if ready:
@@ -241,8 +246,8 @@ class Executor(Host):
             self._scheduled = False
             if ready or turns:
                 self._schedule()
-            elif self.clock.virtual and self._drives_time() and not self._calls:
-                self._pass_time()
+            elif self.clock.virtual and self._drives_time():
+                self._let_time_pass()
 
     def _step(self, fiber: Fiber, value: Any, error: BaseException | None) -> None:
         coroutine = fiber.coroutine
@@ -252,6 +257,8 @@ class Executor(Host):
         try:
             waiting = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration as stop:
+            if fiber.coroutine is None:  # it gave itself up
+                return
             fiber.coroutine = None
             if fiber.fork is not None:
                 fiber.fork.ended(fiber, stop.value)
@@ -329,6 +336,20 @@ class Executor(Host):
     def _drives_time(self) -> bool:
         """Whether nobody else moves the virtual clock: the loop, if there is one, lives in real time."""
         return self.clock.virtual and getattr(self.loop, "clock", None) is not self.clock
+
+    def _let_time_pass(self) -> None:
+        """At once, if no task runs. An async function in real time gets a moment to end in, before it is left behind."""
+        if not self._calls:
+            self._pass_time()
+        elif self.loop is not None and not self.clock.outside and self._patience is None:
+            self._patience = self.loop.call_later(GRACE, self._lose_patience, self._steps)
+
+    def _lose_patience(self, steps: int) -> None:
+        self._patience = None
+        if steps == self._steps and not self.clock.outside:
+            self._pass_time()
+        else:
+            self._let_time_pass()
 
     def _pass_time(self) -> bool:
         """Moves the virtual clock to the next thing that is due; False when there is none."""

@@ -57,7 +57,7 @@ class Suspension:
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """Called when the fiber is given up while it waits for this."""
+        """Called when the fiber is given up while it waits for this, or when this is over and the fiber has yet to hear of it."""
         raise NotImplementedError
 
 
@@ -100,8 +100,9 @@ class Sleep(Suspension):
             self.host.resume(fiber, None)
 
     def cancel(self) -> None:
-        self.fiber = None
-        self.host.forget(self)
+        if self.fiber is not None:
+            self.fiber = None
+            self.host.forget(self)
 
 
 @coroutine
@@ -205,8 +206,9 @@ class Call(Suspension):
         self.host.throw(fiber, ExecutionTimedOut(TIMEOUT) if expired else StateError(TIMEOUT))
 
     def cancel(self) -> None:
-        self._settle()
-        self.binding.cancel(self)
+        if self.fiber is not None:
+            self._settle()
+            self.binding.cancel(self)
 
     def _settle(self) -> None:
         self.fiber = None

@@ -97,8 +97,13 @@ class Workers:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=PATIENCE)
+        if not tasks:
+            return
+        _, stubborn = await asyncio.wait(tasks, timeout=PATIENCE)
+        for task in stubborn:
+            # A function that swallows its cancellation: nobody waits for it, and asyncio.run() shall not either
+            asyncio.tasks._unregister_task(task)
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 class Worker:
@@ -136,7 +141,7 @@ class Worker:
                 return  # given up while it ran
             job.call = job.worker = None
             del job
-            if task.cancelling() or contextvars.copy_context() != pool.pristine:
+            if task.cancelling() or not _same(contextvars.copy_context(), pool.pristine):
                 return
             self.bell = bell = pool.loop.create_future()
             pool.idle.append(self)
@@ -157,8 +162,8 @@ class Worker:
             return
         try:
             result = await (job.function(job.payload) if job.context is None else job.function(job.payload, job.context))
-        except KeyboardInterrupt:
-            raise
+        except (KeyboardInterrupt, GeneratorExit):
+            raise  # Ctrl-C in a script; the loop is gone
         except BaseException as error:
             if job.call is not None:
                 if job.context is not None:
@@ -169,3 +174,10 @@ class Worker:
                 call.finish(result)
         if job.call is not None and job.ended is not None:
             job.ended()
+
+
+def _same(one: contextvars.Context, other: contextvars.Context) -> bool:
+    try:
+        return one == other
+    except Exception:  # values that cannot be compared
+        return False
