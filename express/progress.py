@@ -23,7 +23,7 @@ PLAIN_WIDTH = 160  # where nobody measures: a file or a pipe
 
 
 def quantile(histogram: Histogram, fraction: float) -> str:
-    """Where a fraction of the observations lies, interpolated within its bucket: ``3.2 ms``; "" without any, an honest bound at both ends."""
+    """Where a fraction of the observations lies, interpolated within its bucket: ``3.2 ms``; "" without any, a bound at both ends."""
     counts = histogram.counts
     total = sum(counts)
     if not total:
@@ -132,10 +132,9 @@ def _lines(ending: Ending, seconds: float) -> list[str]:
         lines = [f"{escape(pipeline.name)}: no new events"]
     else:
         lines = [f"{escape(pipeline.name)}: {done:,} events in {duration_text(seconds)}, {done / max(seconds, 1e-9):,.0f} events/s"]
-    lines.append(f"  results       {pipeline.results:>9,}  {escape(ending.results or '(no sink: an end is all that is kept)')}")
-    lines.append(
-        f"  dead letters  {pipeline.dead_letters:>9,}  {escape(ending.dead_letters or '(none: the first failure stops the pipeline)')}"
-    )
+    results, dead_letters = ending.results or "(no sink)", ending.dead_letters or "(none: the first failure stops the pipeline)"
+    lines.append(f"  results       {pipeline.results:>9,}  {escape(results)}")
+    lines.append(f"  dead letters  {pipeline.dead_letters:>9,}  {escape(dead_letters)}")
     if pipeline.aborted or pipeline.in_flight:
         lines.append(f"  given up      {pipeline.aborted + pipeline.in_flight:>9,}  uncommitted: they come again")
     return lines

@@ -28,41 +28,44 @@ class Operations:
 
     def __init__(self, exposition: Exposition, alive: Verdict, ready: Verdict) -> None:
         self._exposition, self._alive, self._ready = exposition, alive, ready
-        self._loop = asyncio.new_event_loop()
-        self._socket: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, listen: str | None) -> str:
         """Listens and returns the URL. None is the default address: if its port is in use a free one is taken, and the log says which.
         Raises ConnectionFailed with one sentence when an explicit address cannot be had."""
-        self._socket = _bind(listen)
-        host, port = self._socket.getsockname()[:2]
-        self._thread = threading.Thread(target=self._serve, args=(self._socket,), name="express-ops", daemon=True)
+        listening = _bind(listen)
+        host, port = listening.getsockname()[:2]
+        self._loop = asyncio.new_event_loop()
+        serving = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(self._loop, listening, serving), name="express-ops", daemon=True)
         self._thread.start()
+        serving.wait(5.0)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def stop(self) -> None:
         """Stops listening, bounded in time."""
-        if self._thread is not None:
+        if self._thread is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(2.0)
             self._thread = None
 
-    def _serve(self, listening: socket.socket) -> None:
+    def _serve(self, loop: asyncio.AbstractEventLoop, listening: socket.socket, serving: threading.Event) -> None:
         app = web.Application(middlewares=[_headers])
         app.router.add_get("/", self._index)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=30.0)
-        asyncio.set_event_loop(self._loop)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=30.0, shutdown_timeout=0.2)
         try:
-            self._loop.run_until_complete(runner.setup())
-            self._loop.run_until_complete(web.SockSite(runner, listening, shutdown_timeout=0.5).start())
-            self._loop.run_forever()
-            self._loop.run_until_complete(runner.cleanup())
+            loop.run_until_complete(runner.setup())
+            loop.run_until_complete(web.SockSite(runner, listening).start())
+            loop.call_soon(serving.set)
+            loop.run_forever()
+            loop.run_until_complete(runner.cleanup())
         finally:
-            self._loop.close()
+            loop.close()
+            listening.close()
 
     async def _index(self, request: web.Request) -> web.Response:
         return web.Response(text="/metrics\n/livez\n/readyz\n")

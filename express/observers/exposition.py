@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -27,13 +27,17 @@ class Exposition:
     """
 
     def __init__(
-        self, workflows: Sequence[WorkflowMetrics], pipelines: Sequence[PipelineMetrics], heartbeat: Heartbeat | None = None
+        self,
+        workflows: Sequence[WorkflowMetrics],
+        pipelines: Sequence[PipelineMetrics],
+        heartbeat: Heartbeat | None = None,
+        stuck: Callable[[], int] = int,
     ) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._registry.register(_Counts(workflows, pipelines))
+        self._registry.register(_Counts(workflows, pipelines, stuck))
         self._families = _families(workflows, pipelines, heartbeat)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
@@ -51,8 +55,8 @@ class Exposition:
 class _Counts(Collector):
     """Counters, gauges and infos, as prometheus_client wants them."""
 
-    def __init__(self, workflows: Sequence[WorkflowMetrics], pipelines: Sequence[PipelineMetrics]) -> None:
-        self._workflows, self._pipelines = workflows, pipelines
+    def __init__(self, workflows: Sequence[WorkflowMetrics], pipelines: Sequence[PipelineMetrics], stuck: Callable[[], int]) -> None:
+        self._workflows, self._pipelines, self._stuck = workflows, pipelines, stuck
 
     def describe(self) -> Iterable[Metric]:
         """Called by the registry instead of a first ``collect``."""
@@ -63,6 +67,7 @@ class _Counts(Collector):
         yield from _executions(self._workflows)
         yield from _failures(self._workflows)
         yield from _pipelines(self._pipelines)
+        yield GaugeMetricFamily("express_stuck_calls", "Calls of functions past their time that nothing can end: threads.", self._stuck())
 
 
 def _executions(workflows: Iterable[WorkflowMetrics]) -> Iterator[Metric]:

@@ -34,6 +34,7 @@ PROMISED = {
     "express_dead_letters_total": {"pipeline"},
     "express_loop_stall_seconds": set(),
     "express_definition_info": {"workflow", "sha256"},
+    "express_stuck_calls": set(),
 }
 HOSTILE = 'a "quoted"\nname \\ with } and é'
 

@@ -1,0 +1,5 @@
+"""``python -m express`` is ``express``."""
+
+from express.cli import main
+
+main()

@@ -1,0 +1,122 @@
+"""The command line: one file per verb, no logic; every error of the engine as one sentence and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
+
+from express.cli import check, compile, exec, run  # noqa: A004 - verbs
+from express.cli.exits import MEANING, Exit
+from express.errors import ConfigurationError, ConnectionFailed, DefinitionError, ExpressError, PipelineStopped
+
+EXAMPLES = """
+\b
+Examples:
+  express check orders.asl.json
+  express exec orders.asl.json --input '{"total": 65}' --functions orders_functions.py
+  express run orders.asl.json --functions orders_functions.py --source file:orders.jsonl --sink file:done.jsonl
+  express run -c express.yaml
+"""
+EXITS = "\n".join(["", "\b", "Exit codes:", *(f"  {code:3d}  {text}" for code, text in MEANING.items())])
+
+app = typer.Typer(
+    name="express",
+    help="Runs AWS Step Functions Express workflows on your own machines, over Kafka, at least once, at stream speed.",
+    epilog=f"{EXAMPLES}\n{EXITS}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+for verb in (run, exec, check, compile):
+    app.command(verb.__name__.rpartition(".")[2], epilog=verb.EXAMPLES)(verb.command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"express {version('express-workflows')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")] = False,
+) -> None:
+    """Runs AWS Step Functions Express workflows on your own machines, over Kafka, at least once, at stream speed."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The ``express`` command. The only place that ends the process on purpose."""
+    status = _status(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # `express ... | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if run.stuck():
+        # A function that never returns has a thread: Python would wait for what it cannot end.
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _status(arguments: Sequence[str]) -> int:
+    try:
+        return app(list(arguments), prog_name="express", standalone_mode=False) or Exit.OK
+    except NoArgsIsHelpError as error:
+        print(error.format_message())
+        return Exit.USAGE
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "express"
+        return _say(Exit.USAGE, f"{error.format_message().rstrip('.')} (see {path} --help)")
+    except ClickException as error:
+        return _say(Exit.USAGE, error.format_message())
+    except (KeyboardInterrupt, typer.Abort):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return Exit.IO
+    except Exception as error:
+        if os.environ.get("EXPRESS_DEBUG"):
+            traceback.print_exc()
+        return _say(*_explain(error))
+
+
+def _explain(error: Exception) -> tuple[Exit, str]:
+    """The exit code and the sentences of an error. What nobody foresaw is a defect."""
+    match error:
+        case DefinitionError():
+            return Exit.DEFINITION, str(error)
+        case ConfigurationError():
+            return Exit.CONFIGURATION, str(error)
+        case ConnectionFailed(__cause__=PermissionError()):
+            return Exit.NO_PERMISSION, str(error)
+        case ConnectionFailed(__cause__=FileNotFoundError()):
+            return Exit.NO_INPUT, str(error)
+        case ConnectionFailed():
+            return Exit.UNAVAILABLE, str(error)
+        case PipelineStopped() | ExpressError():
+            return Exit.NO, str(error)
+        case FileNotFoundError(filename=str() as name):
+            return Exit.NO_INPUT, f"there is no file {name}"
+        case PermissionError(filename=str() as name):
+            return Exit.NO_PERMISSION, f"no permission to open {name}"
+        case OSError():
+            return Exit.IO, f"{error.filename or 'input or output'}: {error.strerror or error}"
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {error} at {where.filename}:{where.lineno}"
+    return Exit.BUG, f"a defect of Express, please report it: {what} (EXPRESS_DEBUG=1 shows the whole traceback)"
+
+
+def _say(status: Exit, text: str) -> Exit:
+    for line in text.splitlines():
+        print(f"express: {line}", file=sys.stderr)
+    return status

@@ -1,0 +1,56 @@
+"""``express exec``: one definition and one input in, one output out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from express.cli.exits import Exit
+
+EXAMPLES = """
+\b
+Examples:
+  express exec orders.asl.json --input '{"total": 65}' --functions orders_functions.py
+  express exec orders.asl.json --input @event.json
+  head -1 orders.jsonl | express exec orders.asl.json --input -
+"""
+
+
+def command(
+    definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="A file in JSON or YAML.")],
+    text: Annotated[str, typer.Option("--input", metavar="JSON|@FILE|-", help="The input: JSON, a file of it, or standard input.")] = "{}",
+    functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The execution's name.")] = None,
+) -> int:
+    """Runs one execution and prints its output; when it fails, its error and cause on standard error, with exit code 1."""
+    from express.loading import functions_of, program_of
+    from express.runtime import values
+
+    program = program_of(definition, functions_of(functions or ()))
+    outcome = program.run(_input(text), name=name)
+    if outcome.status == "SUCCEEDED":
+        print(values.dumps(outcome.output).decode())
+        return Exit.OK
+    print(f"{outcome.error or 'the workflow failed without an error name'}{f': {outcome.cause}' if outcome.cause else ''}", file=sys.stderr)
+    if outcome.location:
+        print(f"in {outcome.location} of {definition}", file=sys.stderr)
+    return Exit.NO
+
+
+def _input(text: str) -> Any:
+    from express.errors import DefinitionError, Problem
+    from express.runtime import values
+
+    if text == "-":
+        raw = sys.stdin.buffer.read()
+    elif text.startswith("@"):
+        raw = Path(text[1:]).read_bytes()
+    else:
+        raw = text.encode(errors="surrogateescape")
+    try:
+        return values.loads(raw)
+    except ValueError as error:
+        raise DefinitionError([Problem("ERROR", "INVALID_INPUT", "--input", str(error))]) from None

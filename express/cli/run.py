@@ -1,0 +1,147 @@
+"""``express run``: flags or a configuration in, pipelines running until they end, fail or are told to stop."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from express import units
+
+if TYPE_CHECKING:
+    from express.config import Configuration
+    from express.documents import Field
+    from express.worker import Worker
+
+EXAMPLES = """
+\b
+Examples:
+  express run orders.asl.json --functions orders_functions.py --source file:orders.jsonl --sink file:done.jsonl
+  express run orders.asl.json --source kafka://localhost:9092/orders?group=orders \\
+      --sink kafka://localhost:9092/orders.done --dead-letter kafka://localhost:9092/orders.dead
+  express run -c express.yaml --ops 0.0.0.0:9464
+
+\b
+Addresses:
+  sources  kafka://HOST:PORT,.../TOPIC?group=NAME&start=earliest|latest|none&session=30s, file:PATH, stdin:
+  sinks    kafka://HOST:PORT,.../TOPIC, file:PATH, drop: (loss on purpose)
+
+A record is committed when its execution has ended and its result, or its dead letter, was acknowledged. Without --dead-letter the first
+failure stops the pipeline, with exit code 1. SIGTERM and Ctrl-C drain; a second one leaves at once.
+"""
+
+_workers: list[Worker] = []
+
+
+def _duration(text: str) -> float:
+    try:
+        return units.duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def command(
+    definition: Annotated[Path | None, typer.Argument(metavar="[DEFINITION]", help="A file in JSON or YAML.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where events come from.")] = None,
+    sink: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where outputs go.  [default: nowhere]")] = None,
+    dead_letter: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where failed records go.  [default: nowhere]")] = None,
+    functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
+    configuration: Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Everything from express.yaml.")] = None,
+    ops: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The operations endpoint.  [default: 127.0.0.1:9464]")] = None,
+    drain: Annotated[Any, typer.Option(metavar="TIME", parser=_duration, help="How long a stop may take.  [default: 20s]")] = None,
+    in_flight: Annotated[int | None, typer.Option(metavar="N", min=1, help="Records in flight.  [default: 500]")] = None,
+    commit_every: Annotated[Any, typer.Option(metavar="TIME", parser=_duration, help="Between commits.  [default: 200ms]")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow's name.  [default: the file's]")] = None,
+) -> int:
+    """Runs workflows over events: from one definition and flags, or several pipelines from a configuration."""
+    flags = {
+        "DEFINITION": definition, "--source": source, "--sink": sink, "--dead-letter": dead_letter, "--functions": functions,
+        "--drain": drain, "--in-flight": in_flight, "--commit-every": commit_every, "--name": name,
+    }  # fmt: skip
+    given = [flag for flag, value in flags.items() if value]
+    if configuration is not None:
+        if given:
+            raise typer.BadParameter(f"{', '.join(given)} cannot be given beside -c: the configuration says it")
+        return _run(_from_file(configuration, ops))
+    if definition is None:
+        raise typer.BadParameter("expected a DEFINITION with --source, or -c FILE")
+    if source is None:
+        raise typer.BadParameter("expected --source ADDRESS, such as file:events.jsonl or kafka://localhost:9092/orders?group=orders")
+    pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every}
+    return _run(_from_flags(definition, source, functions or [], pipeline, in_flight, name, ops))
+
+
+def _from_file(path: Path, ops: str | None) -> Configuration:
+    import msgspec
+
+    from express.config import Ops, load
+
+    configuration = load(path, os.environ)
+    if ops is None:
+        return configuration
+    settings = msgspec.structs.replace(configuration.settings, ops=Ops(listen=ops))
+    return msgspec.structs.replace(configuration, settings=settings)
+
+
+def _from_flags(
+    definition: Path,
+    source: str,
+    functions: list[Path],
+    pipeline: dict[str, Any],
+    in_flight: int | None,
+    name: str | None,
+    ops: str | None,
+) -> Configuration:
+    from express.config import Configuration, InFlight, Ops, Pipeline, Settings, Workflow
+    from express.loading import name_of
+
+    for file in (definition, *functions):
+        with file.open("rb"):
+            pass  # FileNotFoundError and PermissionError say which
+    workflow = name or name_of(definition)
+    given = {field: value for field, value in pipeline.items() if value is not None}
+    if in_flight is not None:
+        given["in_flight"] = InFlight(records=in_flight)
+    settings = Settings(
+        workflows={workflow: Workflow(definition=str(definition), functions=tuple(map(str, functions)))},
+        pipelines=(Pipeline(source=source, workflow=workflow, **given),),
+        ops=Ops(listen=ops),
+    )
+    return Configuration(settings=settings, directory=Path(), where=_flag)
+
+
+def _flag(field: Field) -> str:
+    """The flag that a field was given by."""
+    if field[:1] == ("pipelines",) and len(field) > 2:
+        return "--" + str(field[2]).replace("_", "-")
+    return {"workflows": "DEFINITION", "ops": "--ops"}.get(str(field[0]), str(field[0]))
+
+
+def _run(configuration: Configuration) -> int:
+    from express.cli.exits import Exit
+    from express.observers import logs
+    from express.worker import Worker, work
+
+    settings = configuration.settings
+    logs.setup(settings.log.format, settings.log.level)
+    worker = Worker(configuration)
+    _workers.append(worker)
+    try:
+        work(worker)
+    finally:
+        if worker.seconds:
+            _summarize(worker, settings.log.format == "json")
+    return Exit.OK
+
+
+def _summarize(worker: Worker, as_log: bool) -> None:
+    from express.progress import summarize
+
+    summarize(worker.endings(), worker.seconds)
+
+
+def stuck() -> bool:
+    """Whether calls of functions still run that nothing can end."""
+    return any(worker.stuck() for worker in _workers)

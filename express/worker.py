@@ -1,0 +1,237 @@
+"""One process: a configuration in; programs, adapters and dispatchers made of it, connected, run, drained and stopped, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+import uvloop
+from express.program import Program
+
+from express import dispatcher, registry
+from express.addresses import Address
+from express.api.operations import Operations
+from express.config import Configuration, Route, validate
+from express.dispatcher import Dispatcher, Summary
+from express.errors import ConfigurationError, DefinitionError, Problem
+from express.executor import Executor
+from express.leaving import Leaving
+from express.loading import functions_of, program_of
+from express.observers.exposition import Exposition
+from express.observers.pipeline import PipelineMetrics
+from express.observers.stall import Heartbeat
+from express.options import SinkOptions
+from express.progress import Bar, Ending
+from express.sinks import Sink
+from express.sources import Source
+
+GC_THRESHOLDS = (50_000, 20, 100)
+SILENCE = 10.0  # seconds without a beat of the loop after which the process does not count as alive
+LEAVE_AFTER = 4.5  # seconds past the drain deadline: whatever still hangs then (a broker, a blocked loop) is left as it is
+
+log = logging.getLogger("express")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A pipeline that is ready to be connected."""
+
+    route: Route
+    program: Program
+    source: Source
+    sink: Sink | None
+    dead_letter: Sink | None
+    metrics: PipelineMetrics
+
+
+def work(worker: Worker) -> list[Summary]:
+    """Runs a worker on a loop of its own until it ends or a signal drained it; a second signal, or a drain that hangs, ends the process."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        loop = runner.get_loop()
+        with Leaving(lambda: _soon(loop, worker.stop), worker.drain + LEAVE_AFTER, worker.last_status):
+            return runner.run(worker.run())
+
+
+def prepare(configuration: Configuration) -> list[Part]:
+    """Looks everything up and compiles it; no socket is opened. ConfigurationError or DefinitionError with every problem there is."""
+    routes = validate(configuration)
+    problems: list[str] = []
+    wrong: list[Problem] = []
+    programs: dict[str, Program] = {}
+    for name in dict.fromkeys(route.workflow for route in routes):
+        workflow = configuration.settings.workflows[name]
+        directory = configuration.directory
+        try:
+            functions = functions_of(directory / file for file in workflow.functions)
+            programs[name] = program_of(directory / workflow.definition, functions, name, workflow.substitutions)
+        except ConfigurationError as error:
+            problems += error.problems
+        except DefinitionError as error:
+            wrong += error.problems
+    parts = [_part(route, programs.get(route.workflow), problems) for route in routes]
+    if problems:
+        raise ConfigurationError(*problems, *map(str, wrong))
+    if wrong:
+        raise DefinitionError(wrong)
+    return [part for part in parts if part is not None]
+
+
+def _part(route: Route, program: Program | None, problems: list[str]) -> Part | None:
+    """A pipeline's adapters, opened; None after a problem."""
+    before = len(problems)
+    source, sink, dead_letter = None, None, None
+    try:
+        source = registry.open_source(route.source, route.source_options)
+    except ConfigurationError as error:
+        problems += error.problems
+    sink = _sink(route.sink, route.sink_options, problems)
+    dead_letter = _sink(route.dead_letter, route.dead_letter_options, problems)
+    if source is None or program is None or len(problems) > before:
+        return None
+    return Part(route, program, source, sink, dead_letter, PipelineMetrics(route.name, source.lag))
+
+
+def _sink(address: Address | None, options: SinkOptions, problems: list[str]) -> Sink | None:
+    if address is None:
+        return None
+    try:
+        return registry.open_sink(address, options)
+    except ConfigurationError as error:
+        problems += error.problems
+        return None
+
+
+class Worker:
+    """Runs the pipelines of one process until their sources end, one of them fails, or somebody asks it to stop.
+
+    ``run`` is the whole life. What it promises is the dispatchers' to keep; here is only the order: everything is prepared before anything
+    connects, and everything has drained before the first thing closes that another needs.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        settings = configuration.settings
+        self._settings = settings
+        self.parts = prepare(configuration)
+        self.heartbeat = Heartbeat()
+        programs = {id(part.program): part.program for part in self.parts}.values()
+        workflows = [program.metrics for program in programs if program.metrics is not None]
+        self._exposition = Exposition(workflows, [part.metrics for part in self.parts], self.heartbeat, self.stuck)
+        self._operations = Operations(self._exposition, self._alive, self._ready)
+        self._bar = Bar([part.metrics for part in self.parts])
+        self._executor: Executor | None = None
+        self._dispatchers: list[Dispatcher] = []
+        self._tasks: list[asyncio.Task[Summary]] = []
+        self._stopping = False
+        self.seconds = 0.0  # how long it ran, connecting not counted
+
+    @property
+    def drain(self) -> float:
+        """The longest drain deadline."""
+        return max(part.route.drain for part in self.parts)
+
+    async def run(self) -> list[Summary]:
+        """Raises ConnectionFailed, with one sentence, when something cannot be reached, PipelineStopped when a pipeline had to stop; the
+        other pipelines have drained by then."""
+        loop = asyncio.get_running_loop()
+        self._startup(loop)
+        try:
+            return await self._main_loop()
+        finally:
+            await self._shutdown()
+
+    def stop(self) -> None:
+        """Takes no more, drains, returns from ``run``. May be called more than once; nothing has been taken while still connecting."""
+        self._stopping = True
+        for part, task in zip(self._dispatchers, self._tasks, strict=True):
+            if part.started:
+                part.stop()
+            else:
+                task.cancel()
+
+    def _startup(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.heartbeat.start(loop)
+        url = self._operations.start(self._settings.ops.listen)
+        log.info("metrics at %s/metrics, health at %s/livez and %s/readyz", url, url, url)
+        self._executor = Executor()
+        self._dispatchers = [self._dispatcher(part, self._executor) for part in self.parts]
+        # What lives as long as the process is never looked at again by the collector, and events, which make few cycles, set it off
+        # a hundredth as often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+
+    def _dispatcher(self, part: Part, executor: Executor) -> Dispatcher:
+        route, settings = part.route, self._settings.limits
+        limits = dispatcher.Limits(
+            records=route.in_flight.records,
+            bytes=route.in_flight.bytes,
+            payload=settings.payload,
+            execution=settings.execution,
+            commit_every=route.commit_every,
+            drain=route.drain,
+        )
+        scheme = route.source.scheme
+        return Dispatcher(route.name, part.program, part.source, part.sink, part.dead_letter, executor, part.metrics, limits, scheme)
+
+    async def _main_loop(self) -> list[Summary]:
+        began = time.monotonic()
+        self._bar.start(asyncio.get_running_loop())
+        self._tasks = [asyncio.create_task(each.run(), name=f"express-{each.name}") for each in self._dispatchers]
+        if self._stopping:  # asked before there was anything to ask
+            self.stop()
+        waiting = set(self._tasks)
+        failure: BaseException | None = None
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if not task.cancelled() and (error := task.exception()) is not None and failure is None:
+                    failure = error
+                    self.stop()  # a supervisor that restarts us must not find half of a process
+        self.seconds = time.monotonic() - began
+        self._bar.stop()
+        if failure is not None:
+            raise failure
+        return [task.result() for task in self._tasks if not task.cancelled()]
+
+    async def _shutdown(self) -> None:
+        self._bar.stop()
+        if self._executor is not None:
+            await self._executor.close()
+        self._operations.stop()
+        self.heartbeat.stop()
+
+    # --- What the endpoint asks, from its own thread --------------------------------------------------------------------------------
+
+    def _alive(self) -> str | None:
+        silence = self.heartbeat.silence()
+        return None if silence < SILENCE else f"the event loop has stood still for {silence:.0f} s: something blocks it"
+
+    def _ready(self) -> str | None:
+        if self._stopping:
+            return "draining"
+        waiting = [each.name for each in self._dispatchers if not each.ready()]
+        return f"not connected, or the group is not joined: {', '.join(waiting)}" if waiting or not self._dispatchers else None
+
+    def last_status(self) -> int:
+        """The exit code of a process that has to leave before everything has ended: of a loop that stands still nothing is known."""
+        return 0 if self.heartbeat.silence() < 2.0 else 74
+
+    def stuck(self) -> int:
+        return self._executor.stuck if self._executor is not None else 0
+
+    def endings(self) -> list[Ending]:
+        """What the summary is made of."""
+        return [Ending(part.metrics, part.program.metrics, _shown(part.route.sink), _shown(part.route.dead_letter)) for part in self.parts]
+
+
+def _shown(address: Address | None) -> str | None:
+    return None if address is None else address.text
+
+
+def _soon(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended already
+        loop.call_soon_threadsafe(stop)
