@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from rich.table import Table
 from express.observers.metrics import BOUNDS, Histogram, WorkflowMetrics
 from express.observers.pipeline import PipelineMetrics
 from express.units import duration_text
+
+log = logging.getLogger("express")
 
 PERIOD = 0.2  # seconds between two looks at the counters
 PLAIN_WIDTH = 160  # where nobody measures: a file or a pipe
@@ -92,13 +95,20 @@ class Ending:
         self.pipeline, self.workflow, self.results, self.dead_letters = pipeline, workflow, results, dead_letters
 
 
+def report(endings: Sequence[Ending], seconds: float) -> None:
+    """The same in one log line per pipeline, for machines."""
+    for ending in endings:
+        pipeline = ending.pipeline
+        counts = {"records": pipeline.source_records, "results": pipeline.results, "dead_letters": pipeline.dead_letters}
+        log.info("%s: ended", pipeline.name, extra={"pipeline": pipeline.name, **counts, "seconds": round(seconds, 3)})
+
+
 def summarize(endings: Sequence[Ending], seconds: float, next_steps: Sequence[str] = ()) -> None:
     """Prints one table per pipeline on stderr: each state's entries, failures and latencies; then events, results, dead letters."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         console = Console(stderr=True, highlight=False, width=PLAIN_WIDTH, no_color=True)
     for ending in endings:
-        console.print()
         if ending.workflow is not None and ending.pipeline.source_records:
             console.print(_table(ending.workflow))
         for line in _lines(ending, seconds):
@@ -127,7 +137,7 @@ def _table(metrics: WorkflowMetrics) -> Table:
 
 def _lines(ending: Ending, seconds: float) -> list[str]:
     pipeline = ending.pipeline
-    done = pipeline.source_records - pipeline.in_flight - pipeline.aborted
+    done = pipeline.results + pipeline.dead_letters
     if not pipeline.source_records:
         lines = [f"{escape(pipeline.name)}: no new events"]
     else:
@@ -135,6 +145,6 @@ def _lines(ending: Ending, seconds: float) -> list[str]:
     results, dead_letters = ending.results or "(no sink)", ending.dead_letters or "(none: the first failure stops the pipeline)"
     lines.append(f"  results       {pipeline.results:>9,}  {escape(results)}")
     lines.append(f"  dead letters  {pipeline.dead_letters:>9,}  {escape(dead_letters)}")
-    if pipeline.aborted or pipeline.in_flight:
-        lines.append(f"  given up      {pipeline.aborted + pipeline.in_flight:>9,}  uncommitted: they come again")
+    if pipeline.source_records > done:
+        lines.append(f"  not finished  {pipeline.source_records - done:>9,}  not committed: they come again")
     return lines

@@ -22,6 +22,7 @@ from express.errors import ConfigurationError, DefinitionError, Problem
 from express.executor import Executor
 from express.leaving import Leaving
 from express.loading import functions_of, program_of
+from express.observers import logs
 from express.observers.exposition import Exposition
 from express.observers.pipeline import PipelineMetrics
 from express.observers.stall import Heartbeat
@@ -30,6 +31,7 @@ from express.progress import Bar, Ending
 from express.sinks import Sink
 from express.sources import Source
 
+GLANCE = 0.1  # seconds between two looks at whether everything is connected
 GC_THRESHOLDS = (50_000, 20, 100)
 SILENCE = 10.0  # seconds without a beat of the loop after which the process does not count as alive
 LEAVE_AFTER = 4.5  # seconds past the drain deadline: whatever still hangs then (a broker, a blocked loop) is left as it is
@@ -179,10 +181,12 @@ class Worker:
 
     async def _main_loop(self) -> list[Summary]:
         began = time.monotonic()
-        self._bar.start(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._bar.start(loop)
         self._tasks = [asyncio.create_task(each.run(), name=f"express-{each.name}") for each in self._dispatchers]
         if self._stopping:  # asked before there was anything to ask
             self.stop()
+        loop.call_later(GLANCE, self._look_for_start, loop)
         waiting = set(self._tasks)
         failure: BaseException | None = None
         while waiting:
@@ -196,6 +200,13 @@ class Worker:
         if failure is not None:
             raise failure
         return [task.result() for task in self._tasks if not task.cancelled()]
+
+    def _look_for_start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Once everything is connected, what a client warns of is worth reading; before, our one sentence says what is wrong."""
+        if all(each.started for each in self._dispatchers):
+            logs.settle_clients()
+        else:
+            loop.call_later(GLANCE, self._look_for_start, loop)
 
     async def _shutdown(self) -> None:
         self._bar.stop()

@@ -7,10 +7,9 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
 from express.cli import check, compile, exec, run  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
@@ -30,13 +29,17 @@ app = typer.Typer(
     name="express",
     help="Runs AWS Step Functions Express workflows on your own machines, over Kafka, at least once, at stream speed.",
     epilog=f"{EXAMPLES}\n{EXITS}",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for verb in (run, exec, check, compile):
-    app.command(verb.__name__.rpartition(".")[2], epilog=verb.EXAMPLES)(verb.command)
+for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile)):
+    app.command(name, epilog=verb.EXAMPLES, short_help=verb.SHORT)(verb.command)
+
+# click's, wherever this version of typer keeps it
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+ClickException: type[Any] = typer.BadParameter.__mro__[2]
 
 
 def _version(wanted: bool) -> None:
@@ -49,9 +52,13 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")] = False,
 ) -> None:
     """Runs AWS Step Functions Express workflows on your own machines, over Kafka, at least once, at stream speed."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(Exit.USAGE)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -72,9 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _status(arguments: Sequence[str]) -> int:
     try:
         return app(list(arguments), prog_name="express", standalone_mode=False) or Exit.OK
-    except NoArgsIsHelpError as error:
-        print(error.format_message())
-        return Exit.USAGE
     except UsageError as error:
         path = error.ctx.command_path if error.ctx else "express"
         return _say(Exit.USAGE, f"{error.format_message().rstrip('.')} (see {path} --help)")
@@ -109,6 +113,8 @@ def _explain(error: Exception) -> tuple[Exit, str]:
             return Exit.NO_INPUT, f"there is no file {name}"
         case PermissionError(filename=str() as name):
             return Exit.NO_PERMISSION, f"no permission to open {name}"
+        case IsADirectoryError(filename=str() as name):
+            return Exit.NO_INPUT, f"{name} is a directory, expected a file"
         case OSError():
             return Exit.IO, f"{error.filename or 'input or output'}: {error.strerror or error}"
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -11,6 +11,7 @@ import typer
 
 from express.cli.exits import Exit
 
+SHORT = "Say what is wrong with definitions."
 EXAMPLES = """
 \b
 Examples:

@@ -9,6 +9,7 @@ import typer
 
 from express.cli.exits import Exit
 
+SHORT = "Show the Python that a definition becomes."
 EXAMPLES = """
 \b
 Examples:

@@ -10,6 +10,7 @@ import typer
 
 from express.cli.exits import Exit
 
+SHORT = "Run one execution."
 EXAMPLES = """
 \b
 Examples:

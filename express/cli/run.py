@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from express.documents import Field
     from express.worker import Worker
 
+SHORT = "Run workflows over events."
 EXAMPLES = """
 \b
 Examples:
@@ -35,6 +36,12 @@ failure stops the pipeline, with exit code 1. SIGTERM and Ctrl-C drain; a second
 _workers: list[Worker] = []
 
 
+def _usage(sentence: str) -> Exception:
+    """What click raises for flags that do not go together, wherever this version of typer keeps it."""
+    error: Exception = typer.BadParameter.__mro__[1](sentence)
+    return error
+
+
 def _duration(text: str) -> float:
     try:
         return units.duration(text)
@@ -43,7 +50,7 @@ def _duration(text: str) -> float:
 
 
 def command(
-    definition: Annotated[Path | None, typer.Argument(metavar="[DEFINITION]", help="A file in JSON or YAML.")] = None,
+    definition: Annotated[Path | None, typer.Argument(metavar="DEFINITION", help="A file in JSON or YAML.")] = None,
     source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where events come from.")] = None,
     sink: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where outputs go.  [default: nowhere]")] = None,
     dead_letter: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where failed records go.  [default: nowhere]")] = None,
@@ -63,12 +70,12 @@ def command(
     given = [flag for flag, value in flags.items() if value]
     if configuration is not None:
         if given:
-            raise typer.BadParameter(f"{', '.join(given)} cannot be given beside -c: the configuration says it")
+            raise _usage(f"{', '.join(given)} cannot be given beside -c: the configuration says it")
         return _run(_from_file(configuration, ops))
     if definition is None:
-        raise typer.BadParameter("expected a DEFINITION with --source, or -c FILE")
+        raise _usage("expected a DEFINITION with --source, or -c FILE")
     if source is None:
-        raise typer.BadParameter("expected --source ADDRESS, such as file:events.jsonl or kafka://localhost:9092/orders?group=orders")
+        raise _usage("expected --source ADDRESS, such as file:events.jsonl or kafka://localhost:9092/orders?group=orders")
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every}
     return _run(_from_flags(definition, source, functions or [], pipeline, in_flight, name, ops))
 
@@ -137,9 +144,9 @@ def _run(configuration: Configuration) -> int:
 
 
 def _summarize(worker: Worker, as_log: bool) -> None:
-    from express.progress import summarize
+    from express.progress import report, summarize
 
-    summarize(worker.endings(), worker.seconds)
+    (report if as_log else summarize)(worker.endings(), worker.seconds)
 
 
 def stuck() -> bool:
