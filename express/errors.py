@@ -13,11 +13,11 @@ class Problem(msgspec.Struct, frozen=True):
 
     severity: Literal["ERROR", "WARNING"]
     code: str
-    location: str  # JSON pointer, "" for the whole definition
+    location: str  # JSON pointer, "/" for the whole definition, as AWS has it
     message: str
 
     def __str__(self) -> str:
-        return f"{self.location or '/'}: {self.message}"
+        return f"{self.location}: {self.message}"
 
 
 class ExpressError(Exception):

@@ -67,7 +67,7 @@ def label(map_: Fields, seen: dict[str, str]) -> str | None:
     elif forbidden:
         map_.findings.error(location, f"a label may not contain the character {forbidden[0]!r}", LABEL)
     elif text in seen:
-        map_.findings.error(location, f"there are two labels '{text}', the other at {seen[text]}", DUPLICATE_LABEL)
+        map_.findings.error(location, f"there are two labels {shown(text)}, the other at {seen[text]}", DUPLICATE_LABEL)
     else:
         seen[text] = location
     return text

@@ -5,7 +5,6 @@ from __future__ import annotations
 from express.language.fields import Fields, not_yet
 from express.language.findings import RESERVED_ERROR, below, shown
 from express.language.model import Catcher, Retrier
-from express.language.suggestions import did_you_mean
 
 ALL = "States.ALL"
 LONGEST_DELAY = 31_622_399  # AWS: less than 366 days
@@ -107,6 +106,6 @@ def _error_names(fields: Fields) -> tuple[str, ...]:
             continue
         names.append(name)
         if name.startswith("States.") and name not in RESERVED:
-            message = f"there is no reserved error named '{name}'{did_you_mean(name, RESERVED)}"
+            message = f"there is no reserved error named {shown(name)}{findings.suggestion(name, RESERVED)}"
             findings.warning(below(location, number), message, RESERVED_ERROR)
     return tuple(names)

@@ -10,7 +10,6 @@ from express.language import intrinsics, paths, templates
 from express.language.findings import NO_PATH, NOT_YET, Findings, below, shown
 from express.language.model import ROOT, Call, Expression, Literal, Path
 from express.language.scanner import SyntaxProblem
-from express.language.suggestions import did_you_mean
 
 LARGEST = 99_999_999  # AWS: seconds, attempts
 _PATHLIKE = re.compile(r"\$(?:\$?[.\[]|$)|States\.\w+\(")
@@ -45,7 +44,7 @@ class Fields:
             if elsewhere and name in elsewhere:
                 self.error(name, elsewhere[name])
             else:
-                self.error(name, f"Field is not supported: {what} has no field '{name}'{did_you_mean(name, names)}")
+                self.error(name, f"Field is not supported: {what} has no field {shown(name)}{self.findings.suggestion(name, names)}")
 
     def required(self, *names: str) -> bool:
         """Reports those that are absent; True if all are there."""
@@ -85,7 +84,7 @@ class Fields:
         value = self.raw[name]
         if isinstance(value, str) and value in choices:
             return value
-        near = did_you_mean(value, choices) if isinstance(value, str) else ""
+        near = self.findings.suggestion(value, choices) if isinstance(value, str) else ""
         self.error(name, f"expected {' or '.join(choices)}, found {shown(value)}{near}")
         return default
 
@@ -139,7 +138,7 @@ class Fields:
             return None
         path = self._path(name, self.raw[name])
         if path is not None and not paths.definite(path):
-            self.error(name, f"expected a path to one value, '{path.text}' may select several")
+            self.error(name, f"expected a path to one value, {shown(path.text)} may select several")
             return None
         return path
 
@@ -168,7 +167,7 @@ class Fields:
             try:
                 call = intrinsics.parse(value)
             except SyntaxProblem as problem:
-                self.error(name, f"'{value}' is not a valid intrinsic function call: {problem}")
+                self.error(name, f"{shown(value)} is not a valid intrinsic function call: {problem}")
                 return None
             templates.inspect(call, self.at(name), self.findings)
             return call
@@ -193,7 +192,7 @@ class Fields:
         try:
             path = paths.parse(value)
         except SyntaxProblem as problem:
-            self.error(name, f"'{value}' is not a valid JSONPath: {problem}" if len(value) <= 200 else f"not a valid JSONPath: {problem}")
+            self.error(name, f"{shown(value)} is not a valid JSONPath: {problem}")
             return None
         templates.inspect(path, self.at(name), self.findings)
         return path

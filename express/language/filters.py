@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -185,8 +186,10 @@ class _Reader:
         known = "".join(sorted({_FLAGS[flag] for flag in flags}))
         whole = f"(?{known}){pattern}" if known else pattern
         try:
-            re.compile(whole)
-        except (re.error, OverflowError, RecursionError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # what Python warns of, `[[`, means something else in Java
+                re.compile(whole)
+        except (re.error, OverflowError, RecursionError, Warning) as error:
             raise SyntaxProblem(f"the regular expression /{pattern}/ cannot be read: {error}", scanner.position) from None
         scanner.position = found.end()
         return FilterValue(whole)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from express.errors import Problem
+from express.language.suggestions import did_you_mean
 
 # AWS's codes (API reference, ValidateStateMachineDefinitionDiagnostic)
 SCHEMA = "SCHEMA_VALIDATION_FAILED"
@@ -32,6 +34,8 @@ DISTRIBUTED = "DISTRIBUTED_MAP"
 
 _BELOW_STATES = re.compile(r"(?:/States/[^/]*/(?:Branches/[0-9]+|ItemProcessor|Iterator))*/States/[^/]*")
 
+SUGGESTIONS = 25  # misspellings of one definition that are worth a search
+DUPLICATES = 100  # equal keys that are reported
 WHOLE = "/"  # the location of what concerns the whole definition
 
 
@@ -41,6 +45,8 @@ class Findings:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.failed = False
+        self._searches = SUGGESTIONS
+        self.duplicates = 0
 
     def error(self, location: str, message: str, code: str = SCHEMA) -> None:
         self.failed = True
@@ -49,18 +55,30 @@ class Findings:
     def warning(self, location: str, message: str, code: str) -> None:
         self.problems.append(Problem("WARNING", code, location or WHOLE, message))
 
+    def suggestion(self, name: str, known: Collection[str]) -> str:
+        """`` (did you mean 'Charge'?)``, or nothing: for the end of a sentence about an unknown name."""
+        self._searches -= 1
+        return did_you_mean(name, known) if self._searches >= 0 else ""
+
     def duplicate(self, location: str, key: str, line: int, column: int) -> None:
         """Two equal keys in one object. ``location`` is where the value would be."""
+        self.duplicates += 1
+        if self.duplicates > DUPLICATES:
+            return
         if _BELOW_STATES.fullmatch(location):
-            self.error(location, f"there are two states named '{key}', the second at line {line} column {column}", DUPLICATE_STATE)
+            self.error(location, f"there are two states named {shown(key)}, the second at line {line} column {column}", DUPLICATE_STATE)
         else:
-            self.error(location, f"the field '{key}' is given twice, the second time at line {line} column {column}", SYNTAX)
+            self.error(location, f"the field {shown(key)} is given twice, the second time at line {line} column {column}", SYNTAX)
 
 
 def below(location: str, *parts: str | int) -> str:
     """The JSON pointer of something inside ``location``."""
     for part in parts:
-        location = f"{location}/{part.replace('~', '~0').replace('/', '~1') if isinstance(part, str) else part}"
+        if isinstance(part, str):
+            part = part.replace("~", "~0").replace("/", "~1")
+            if not part.isprintable():
+                part = part.encode("unicode_escape").decode()  # one problem stays one line
+        location = f"{location}/{part}"
     return location
 
 

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from express.language.fields import Fields
-from express.language.findings import NO_END, TARGET, Findings, below
-from express.language.suggestions import did_you_mean
-
-_SUGGESTIONS = 20  # misspellings that are worth the search
+from express.language.findings import NO_END, TARGET, Findings, below, shown
 
 
 def targets(state: dict[str, Any], location: str) -> Iterator[tuple[str, str]]:
@@ -27,13 +24,10 @@ def targets(state: dict[str, Any], location: str) -> Iterator[tuple[str, str]]:
 
 def check(machine: Fields, start_at: str | None, findings: Findings) -> None:
     states: dict[str, Any] = machine.raw["States"]
-    searches = _SUGGESTIONS
 
     def missing(location: str, name: str) -> None:
-        nonlocal searches
-        searches -= 1
-        near = did_you_mean(name, states) if searches >= 0 else ""
-        findings.error(location, f"no state is named '{name if len(name) <= 100 else name[:100] + '...'}'{near}", TARGET)
+        near = findings.suggestion(name, states)
+        findings.error(location, f"no state is named {shown(name)}{near}", TARGET)
 
     reached: set[str] = set()
     if start_at is not None and start_at not in states:
@@ -66,7 +60,9 @@ def _unreached(machine: Fields, states: dict[str, Any], reached: set[str], follo
                 todo.append(target)
     for name in states:
         if name not in reached:
-            findings.error(below(machine.at("States"), name), f'State "{name}" is not reachable.', TARGET)
+            findings.error(
+                below(machine.at("States"), name), f"State {shown(name)} is not reachable: no state that is reached leads to it", TARGET
+            )
 
 
 def _ends(state: Any) -> bool:

@@ -63,7 +63,9 @@ def _call(scanner: Scanner, nesting: int) -> Call:
         raise scanner.problem("expected an intrinsic function such as States.Format(...)")
     name = found[1]
     if name not in FUNCTIONS:
-        raise SyntaxProblem(f"there is no intrinsic function 'States.{name}'{did_you_mean(name, FUNCTIONS, 'States.')}", start)
+        raise SyntaxProblem(
+            f"there is no intrinsic function 'States.{name}'{did_you_mean(name, FUNCTIONS, 'States.', thorough=False)}", start
+        )
     if nesting == 0:
         raise SyntaxProblem(f"intrinsic functions may be nested {NESTING} deep, this is deeper", start)
     scanner.position = found.end()

@@ -6,7 +6,7 @@ from typing import Any
 
 from express.language import graph, states
 from express.language.fields import Fields, not_yet
-from express.language.findings import DUPLICATE_STATE, STATE_NAME, TOO_DEEP, TOO_LARGE, Findings, below, shown
+from express.language.findings import DUPLICATE_STATE, STATE_NAME, TOO_DEEP, Findings, below, shown
 from express.language.model import Machine, State, Workflow
 
 STATES = 10_000
@@ -77,10 +77,11 @@ class Reading:
         if self._states > STATES:
             fields.error("States", f"a definition may have {STATES} states, this one has more")
             return None
+        for name in raw:
+            self._name(name, below(fields.at("States"), name))
         made: dict[str, State] = {}
         for name, state in raw.items():
             location = below(fields.at("States"), name)
-            self._name(name, location)
             if not isinstance(state, dict):
                 self.findings.error(location, f"expected an object with the fields of a state, found {shown(state)}")
                 continue
@@ -104,7 +105,7 @@ class Reading:
             what = f"one of {len(name)}" if name else "none"
             self.findings.error(location, f"a state's name has 1 to {NAME} characters, found {what}", STATE_NAME)
         if name in self._names:
-            self.findings.error(location, f"there are two states named '{name}', the other at {self._names[name]}", DUPLICATE_STATE)
+            self.findings.error(location, f"there are two states named {shown(name)}, the other at {self._names[name]}", DUPLICATE_STATE)
         else:
             self._names[name] = location
 
@@ -117,6 +118,3 @@ class Reading:
             return None
         read = states.KINDS[kind]
         return read(states.Context(self, name, language == JSONATA, depth), fields)
-
-
-__all__ = ["NAME", "NESTING", "STATES", "TOO_LARGE", "Reading", "workflow"]

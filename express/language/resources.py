@@ -6,8 +6,7 @@ import re
 from typing import Any
 
 from express.language.fields import Fields
-from express.language.findings import shown
-from express.language.suggestions import did_you_mean
+from express.language.findings import Findings, shown
 
 # Optimised integrations (AWS, "Integrating services with Step Functions"): service, actions
 ACTIONS: dict[str, tuple[str, ...]] = {
@@ -98,7 +97,7 @@ def check(state: Fields, parameters: str) -> str | None:
         return resource  # what it will be is not known
     found = _ARN.fullmatch(name)
     if not found or not _known(found, bool(pattern)):
-        state.error("Resource", _not_recognised(resource, found))
+        state.error("Resource", _not_recognised(resource, found, state.findings))
     elif found[1] == "states" and found[4] == "lambda:invoke":
         _check_invoke(state, parameters)
     return resource
@@ -114,16 +113,16 @@ def _known(arn: re.Match[str], pattern: bool) -> bool:
     return found is not None and found[2] in ACTIONS.get(found[1], ())
 
 
-def _not_recognised(resource: str, arn: re.Match[str] | None) -> str:
+def _not_recognised(resource: str, arn: re.Match[str] | None, findings: Findings) -> str:
     sentence = (
         f"The resource provided {shown(resource)[1:-1]} is not recognized. "
         "The value is not a valid resource ARN, or the resource is not available in this region."
     )
     found = _INTEGRATION.fullmatch(arn[4]) if arn and arn[1] == "states" else None
     if found and found[1] in ACTIONS:
-        near = did_you_mean(found[2], ACTIONS[found[1]])
+        near = findings.suggestion(found[2], ACTIONS[found[1]])
         return sentence + (near or f" (Integrations of {found[1]}: {', '.join(ACTIONS[found[1]])}; others: aws-sdk:{found[1]}:{found[2]})")
-    return sentence + (did_you_mean(found[1], ACTIONS) if found else "")
+    return sentence + (findings.suggestion(found[1], ACTIONS) if found else "")
 
 
 def _check_invoke(state: Fields, parameters: str) -> None:
@@ -140,5 +139,5 @@ def _check_invoke(state: Fields, parameters: str) -> None:
         fields.required("FunctionName")
     for name in raw:
         if name.removesuffix(".$") not in _INVOKE:
-            near = did_you_mean(name, _INVOKE)
-            state.findings.error(fields.location, f"The field '{name}' is not supported by Step Functions for lambda:invoke{near}")
+            near = state.findings.suggestion(name, _INVOKE)
+            state.findings.error(fields.location, f"The field {shown(name)} is not supported by Step Functions for lambda:invoke{near}")

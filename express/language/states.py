@@ -159,7 +159,7 @@ def _pass(context: Context, fields: Fields) -> Pass | None:
         if _depth(raw) > templates.DEPTH:
             fields.findings.error(fields.at("Result"), f"a value may be nested {templates.DEPTH} deep, this one is deeper", TOO_DEEP)
         elif key := _dynamic_key(raw):
-            message = f"Result is taken as it is: '{key}' stays a field of that name, use Parameters to look values up"
+            message = f"Result is taken as it is: {shown(key)} stays a field of that name, use Parameters to look values up"
             fields.findings.warning(fields.at("Result"), message, STATIC_RESULT)
     return Pass(result=result, parameters=fields.template("Parameters"), **_producer(fields), **common)
 

@@ -36,7 +36,7 @@ def _object(value: dict[str, Any], location: str, findings: Findings, depth: int
     for key, inner in value.items():
         if not key.endswith(".$"):
             if isinstance(inner, str) and _DYNAMIC.match(inner):
-                message = f"'{key}' holds the text itself: to look the value up, name the field '{key}.$'"
+                message = f"{shown(key)} holds the text itself: to look the value up, name the field {shown(key + '.$')}"
                 findings.warning(below(location, key), message, NO_DOLLAR)
             expression = parse(inner, below(location, key), findings, depth - 1)
             constant = constant and isinstance(expression, Literal)
@@ -45,7 +45,7 @@ def _object(value: dict[str, Any], location: str, findings: Findings, depth: int
         constant = False
         name = key[:-2]
         if name in value:
-            findings.error(location, f"The field '{name}' is given twice: as '{name}' and as '{key}'")
+            findings.error(location, f"The field {shown(name)} is given twice: as {shown(name)} and as {shown(key)}")
         elif (expression_or_none := dynamic(key, inner, location, findings)) is not None:
             fields.append((name, expression_or_none))
     return Literal(value) if constant else ObjectTemplate(tuple(fields))
@@ -53,7 +53,7 @@ def _object(value: dict[str, Any], location: str, findings: Findings, depth: int
 
 def dynamic(key: str, text: Any, location: str, findings: Findings) -> Path | Call | None:
     """The value of a field ``key.$``; ``location`` is that of the object around it, as AWS reports it."""
-    wanted = f"The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call"
+    wanted = f"The value for the field {shown(key)} must be a valid JSONPath or a valid intrinsic function call"
     if not isinstance(text, str):
         findings.error(location, f"{wanted}, found {shown(text)}")
         return None

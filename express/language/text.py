@@ -10,12 +10,11 @@ from typing import Any, Protocol, runtime_checkable
 import orjson
 
 from express.language import yaml
-from express.language.findings import EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, UNREADABLE, WHOLE, Findings, below
+from express.language.findings import DUPLICATES, EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, UNREADABLE, WHOLE, Findings, below
 
 SIZE = 1024 * 1024  # AWS: a definition's bytes
 DEPTH = 160  # objects and arrays within each other: 16 nested Map or Parallel states with their payload templates fit
 VALUES = 300_000  # what a Python object, or YAML with its aliases, may hold
-DUPLICATES = 100  # enough to say
 
 
 @runtime_checkable
@@ -117,7 +116,6 @@ def _duplicates(text: str, findings: Findings) -> None:
     objects: list[tuple[str, set[str] | None]] = []  # location, and the keys seen; None for an array
     location = ""
     key_next = False
-    left = DUPLICATES
     index: list[int] = []
     for token in _TOKEN.finditer(text):
         sign = token[0][0]
@@ -144,8 +142,7 @@ def _duplicates(text: str, findings: Findings) -> None:
                 if key in keys:
                     before = text[: token.start()]
                     findings.duplicate(location, key, before.count("\n") + 1, token.start() - before.rfind("\n"))
-                    left -= 1
-                    if not left:
+                    if findings.duplicates > DUPLICATES:
                         return
                 keys.add(key)
             key_next = False
