@@ -17,7 +17,7 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.location}: {self.message}"
+        return f"{self.location or '/'}: {self.message}"
 
 
 class ExpressError(Exception):
@@ -48,6 +48,10 @@ class ConfigurationError(ExpressError):
 
 class ConnectionFailed(ExpressError):  # noqa: N818 - named for what happened
     """A broker, a file or a port that should be there is not reachable, or refuses; one sentence."""
+
+
+class CannotCreate(ConnectionFailed):
+    """A file that should be written cannot be created; one sentence."""
 
 
 class PipelineStopped(ExpressError):  # noqa: N818

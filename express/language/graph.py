@@ -22,12 +22,15 @@ def targets(state: dict[str, Any], location: str) -> Iterator[tuple[str, str]]:
                     yield below(location, name, number, "Next"), entry["Next"]
 
 
-def check(machine: Fields, start_at: str | None, findings: Findings) -> None:
+def check(machine: Fields, start_at: str | None, everywhere: dict[str, str], findings: Findings) -> None:
+    """``everywhere`` are the states of the whole definition so far, each with its place: a transition cannot leave its own part."""
     states: dict[str, Any] = machine.raw["States"]
 
     def missing(location: str, name: str) -> None:
-        near = findings.suggestion(name, states)
-        findings.error(location, f"no state is named {shown(name)}{near}", TARGET)
+        if name in everywhere:
+            findings.error(location, f"no state is named {shown(name)} here: the one at {everywhere[name]} is out of reach", TARGET)
+        else:
+            findings.error(location, f"no state is named {shown(name)}{findings.suggestion(name, states)}", TARGET)
 
     reached: set[str] = set()
     if start_at is not None and start_at not in states:

@@ -38,6 +38,7 @@ _NAME = re.compile(r"States\.(\w+)")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ILLEGAL_ESCAPE = re.compile(r"\\([^'{}\\])", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_MARK = re.compile(r"\{\}|\\.", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?(?![\w.])", re.ASCII)
 _CONSTANT = re.compile(r"(true|false|null)(?!\w)")
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -54,6 +55,14 @@ def parse(text: str) -> Call:
 
 def looks_like_one(text: str) -> bool:
     return text.lstrip().startswith("States.")
+
+
+def placeholders(call: Call) -> int | None:
+    """How many ``{}`` the template of States.Format has; None where it is not known before it runs."""
+    template = call.arguments[0] if call.function == "Format" else None
+    if not isinstance(template, Literal) or not isinstance(template.value, str):
+        return None
+    return sum(found[0] == "{}" for found in _MARK.finditer(template.value))
 
 
 def _call(scanner: Scanner, nesting: int) -> Call:

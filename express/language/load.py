@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from express.errors import Problem
-from express.language import parse, substitutions, text
+from express.language import parse, text
+from express.language import substitutions as values
 from express.language.findings import TOO_LARGE, WHOLE, Findings
 from express.language.model import Workflow
 
@@ -30,7 +31,10 @@ def load(definition: Any, substitutions: Mapping[str, Any] | None = None) -> Loa
     if value is text.ABSENT:
         return Loaded(None, findings.problems)
     if substitutions:
-        value = substituted(value, substitutions)
+        values.check(substitutions, findings)
+        if findings.failed:
+            return Loaded(None, findings.problems)
+        value = values.apply(value, substitutions)
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     if len(canonical) > text.SIZE:
         findings.error(WHOLE, f"a definition may have {text.SIZE} bytes, this one has {len(canonical)}", TOO_LARGE)
@@ -41,6 +45,3 @@ def load(definition: Any, substitutions: Mapping[str, Any] | None = None) -> Loa
 def check(definition: Any, substitutions: Mapping[str, Any] | None = None) -> list[Problem]:
     """Every problem of a definition, warnings included; empty if there is none."""
     return load(definition, substitutions).problems
-
-
-substituted = substitutions.apply

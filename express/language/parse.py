@@ -88,7 +88,7 @@ class Reading:
             read = self._state(name, Fields(state, location, self.findings), language, depth)
             if read is not None:
                 made[name] = read
-        graph.check(fields, start_at, self.findings)
+        graph.check(fields, start_at, self._names, self.findings)
         if len(made) < len(raw) or start_at is None:
             return None
         return Machine(location=fields.location, start_at=start_at, states=made, comment=comment)

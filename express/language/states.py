@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from express.language import conditions, distributed, failures, resources, templates, timestamps
 from express.language.fields import Fields, looks_like_a_path, not_yet
-from express.language.findings import NO_DEFAULT, NO_PATH, STATIC_RESULT, TOO_DEEP, below, shown
+from express.language.findings import HIDDEN, NO_DEFAULT, NO_PATH, STATIC_RESULT, TOO_DEEP, below, shown
 from express.language.model import Choice, Fail, Literal, Machine, Map, Parallel, Pass, Path, Rule, State, Succeed, Task, Wait
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def _pass(context: Context, fields: Fields) -> Pass | None:
         elif key := _dynamic_key(raw):
             message = f"Result is taken as it is: {shown(key)} stays a field of that name, use Parameters to look values up"
             fields.findings.warning(fields.at("Result"), message, STATIC_RESULT)
+        if "Parameters" in fields:
+            fields.findings.warning(fields.at("Parameters"), "Parameters changes nothing: Result is what the state returns", HIDDEN)
     return Pass(result=result, parameters=fields.template("Parameters"), **_producer(fields), **common)
 
 

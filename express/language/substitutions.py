@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from express.language.findings import SUBSTITUTION, WHOLE, Findings, shown
+
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+
+
+def check(values: Mapping[str, Any], findings: Findings) -> None:
+    """Reports values that a definition cannot hold."""
+    for name, value in values.items():
+        try:
+            fits = isinstance(value, str | bool | int | float) and bool(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+        except ValueError:  # not finite, too long, a lone surrogate
+            fits = False
+        if not fits:
+            findings.error(WHOLE, f"the value of the substitution {shown(name)} must be a text, a number, true or false", SUBSTITUTION)
 
 
 def apply(value: Any, values: Mapping[str, Any]) -> Any:
@@ -18,13 +32,13 @@ def apply(value: Any, values: Mapping[str, Any]) -> Any:
             return values[whole[1]]
         return _PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), value) if "${" in value else value
     if isinstance(value, dict):
-        return {apply_key(key, values): apply(inner, values) for key, inner in value.items()}
+        return {_key(key, values): apply(inner, values) for key, inner in value.items()}
     if isinstance(value, list):
         return [apply(inner, values) for inner in value]
     return value
 
 
-def apply_key(key: str, values: Mapping[str, Any]) -> str:
+def _key(key: str, values: Mapping[str, Any]) -> str:
     return _PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), key) if "${" in key else key
 
 

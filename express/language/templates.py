@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from express.language import intrinsics, paths
-from express.language.findings import NO_DOLLAR, NO_FUNCTION, NOT_YET, TOO_DEEP, Findings, below, shown
+from express.language.findings import NO_DOLLAR, NO_FUNCTION, NOT_YET, PLACEHOLDERS, TOO_DEEP, Findings, below, shown
 from express.language.model import ArrayTemplate, Call, Expression, Literal, ObjectTemplate, Path
 from express.language.scanner import SyntaxProblem
 
@@ -67,8 +67,11 @@ def dynamic(key: str, text: Any, location: str, findings: Findings) -> Path | Ca
 
 
 def inspect(expression: Expression, location: str, findings: Findings) -> None:
-    """Reports what parses and yet will not do: variables (for now), and JSONPath functions, which AWS takes and never finds."""
+    """Reports what parses and yet will not do: variables (for now), JSONPath functions, a template with more or fewer {} than values."""
     if isinstance(expression, Call):
+        if (places := intrinsics.placeholders(expression)) not in (None, len(expression.arguments) - 1):
+            message = f"States.Format has {places} {{}} in its template and {len(expression.arguments) - 1} values for them: it will fail"
+            findings.warning(location, message, PLACEHOLDERS)
         for argument in expression.arguments:
             inspect(argument, location, findings)
     elif isinstance(expression, Path):

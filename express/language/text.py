@@ -14,6 +14,7 @@ from express.language.findings import DUPLICATES, EMPTY, SYNTAX, TOO_DEEP, TOO_L
 
 SIZE = 1024 * 1024  # AWS: a definition's bytes
 DEPTH = 160  # objects and arrays within each other: 16 nested Map or Parallel states with their payload templates fit
+BITS = 1_024  # of a whole number: what a double could round
 VALUES = 300_000  # what a Python object, or YAML with its aliases, may hold
 
 
@@ -167,6 +168,8 @@ def plain(definition: dict[Any, Any], findings: Findings) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
+            if value.bit_length() > BITS:
+                findings.error(location, f"a number may have {BITS} bits, this one has {value.bit_length()}", SYNTAX)
             return int(value)
         if isinstance(value, float):
             if not math.isfinite(value):
