@@ -23,8 +23,11 @@ from express.tasks.invocation import function_arn
 from express.tasks.modes import Mode, mode_of
 
 INVOKE = re.compile(r"arn:aws[\w-]*:states:[\w-]*:\d*:lambda:invoke$")
-DIRECT = re.compile(r"arn:aws[\w-]*:lambda:[^:]*:[^:]*:function:")
-REFERENCE = re.compile(r"(?:(?:arn:aws[\w-]*:lambda:[^:]*:[^:]*:|\d{12}:)?function:|\d{12}:)?(?P<name>[^:]+)(?::(?P<qualifier>[^:]+))?$")
+PART = r"(?:\$\{[^}]*\}|[^:]*)"  # of an ARN; a placeholder may hold colons
+DIRECT = re.compile(rf"arn:{PART}:lambda:{PART}:{PART}:function:")
+REFERENCE = re.compile(
+    rf"(?:(?:arn:{PART}:lambda:{PART}:{PART}:|\d{{12}}:)?function:|\d{{12}}:)?(?P<name>[^:]+)(?::(?P<qualifier>[^:]+))?$"
+)
 
 Inline = Callable[[Any, Execution, str, int], Any]
 

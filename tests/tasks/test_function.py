@@ -62,12 +62,12 @@ def test_an_async_function_runs_in_a_task() -> None:
     async def price(event: Any) -> Any:
         return event
 
-    class Callable_:
+    class Waits:
         async def __call__(self, event: Any) -> Any:
             return event
 
     assert price.run == "async"
-    assert as_function("object", Callable_()).run == "async"
+    assert as_function("object", Waits()).run == "async"
     assert as_function("partial", functools.partial(price.wrapped)).run == "async"
 
 

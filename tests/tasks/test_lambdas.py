@@ -92,8 +92,7 @@ def test_a_qualified_name_goes_before_the_bare_one_and_the_whole_arn_before_both
             "arn:aws:states:::sqs:sendMessage",
             None,
             {},
-            "nothing here provides the resource 'arn:aws:states:::sqs:sendMessage'; expected the ARN of a Lambda function, or "
-            "arn:aws:states:::lambda:invoke",
+            "nothing here provides the resource 'arn:aws:states:::sqs:sendMessage'; expected the ARN of a Lambda function, or " + INVOKE,
         ),
     ],
 )

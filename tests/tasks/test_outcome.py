@@ -19,11 +19,11 @@ def raised(error: BaseException) -> BaseException:
         return caught
 
 
-class OutOfStock(TaskError):
+class OutOfStock(TaskError):  # noqa: N818
     pass
 
 
-class Unprintable(Exception):
+class Unprintable(Exception):  # noqa: N818
     def __str__(self) -> str:
         raise RuntimeError
 
@@ -76,6 +76,9 @@ def test_leaving_is_reported_as_a_runtime_that_exited(code: Any, status: int) ->
 
 def test_a_deep_stack_is_cut() -> None:
     def deeper(depth: int) -> None:
+        deepest(depth + 1)
+
+    def deepest(depth: int) -> None:
         deeper(depth + 1)
 
     with pytest.raises(RecursionError) as caught:
