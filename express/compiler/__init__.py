@@ -1,0 +1,1 @@
+"""A Workflow in, readable Python out: flow decides the functions, states writes each state, the rest writes its parts."""

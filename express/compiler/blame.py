@@ -1,0 +1,228 @@
+"""What was raised on a line of generated code in, the failure that ASL knows out. Runs when something has failed, never before.
+
+Paths cost nothing while they succeed: they are bare subscripts. When one fails, the line says which state it was and which paths it
+evaluates; they are evaluated again here, slowly, to find the one that selects nothing and to say so as AWS does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from types import FrameType, TracebackType
+from typing import Any
+
+from express.compiler.source import Line, Use
+from express.language.model import Index, Name, Path
+from express.runtime.access import Refused
+from express.runtime.failures import ExecutionTimedOut, StateError
+from express.runtime.paths import compile_path
+from express.runtime.values import dumps
+
+LONGEST_CAUSE = 32_768  # characters: AWS
+SPEAKS_OF_STATES = frozenset({"express.runtime.intrinsics", "express.runtime.paths"})  # their causes lack the state's name
+MISSING = (KeyError, IndexError, TypeError)  # what a subscript raises
+
+
+class Blame:
+    """Knows the lines of one program. ``attempted``, ``failed`` and ``ended`` are what its code calls with what it has caught."""
+
+    def __init__(self, filename: str, table: Mapping[int, Line], event_ids: Mapping[str, int], metrics: Any) -> None:
+        self.filename, self._table, self._event_ids, self._metrics = filename, table, event_ids, metrics
+
+    # --- Called by generated code -------------------------------------------------------------------------------------------------
+
+    def attempted(self, error: Exception, execution: Any) -> StateError:
+        """What Retry and Catch look at; counts the failed attempt. What they may not see is raised again."""
+        if isinstance(error, ExecutionTimedOut):
+            raise error
+        head = self._head(error)
+        line = self._table.get(head.tb_lineno)
+        failure = self._failure(error, execution, line)
+        if failure is None:
+            raise error
+        if line is not None and self._metrics is not None:
+            number = line.place.number
+            self._metrics.failed(number, failure.error)
+            tried = head.tb_frame.f_locals.get("tried")
+            if tried is not None:
+                self._metrics.attempts[number].observe(perf_counter() - tried)
+        self._attempts(execution, line, head.tb_frame)
+        # It is kept in a local: with its traceback it would keep the whole frame, and the event
+        failure.__traceback__ = failure.__context__ = failure.__cause__ = None
+        return failure
+
+    def failed(self, error: Exception, execution: Any) -> Exception:
+        """What leaves a function of a branch or an iteration: the state is left by failing."""
+        head = self._head(error)
+        line = self._table.get(head.tb_lineno)
+        if line is not None and line.place.handed_on:
+            return error
+        failure = self._failure(error, execution, line)
+        if failure is None:
+            self._note(error)
+        if line is not None and line.place.number >= 0:
+            if self._metrics is not None:
+                if not line.place.counted:
+                    self._metrics.failed(line.place.number, "States.Runtime" if failure is None else failure.error)
+                self._metrics.seconds[line.place.number].observe(perf_counter() - head.tb_frame.f_locals["since"])
+            if not line.place.counted:
+                self._attempts(execution, line, head.tb_frame)
+        return error if failure is None else failure
+
+    def ended(self, error: Exception, execution: Any) -> Exception:
+        """What leaves a function of the workflow itself: the execution has failed."""
+        head = self._head(error)
+        line = self._table.get(head.tb_lineno)
+        if line is not None and line.place.handed_on:
+            return error
+        failure = self.failed(error, execution)
+        if self._metrics is not None:
+            self._metrics.statuses["TIMED_OUT" if isinstance(failure, ExecutionTimedOut) else "FAILED"] += 1
+            self._metrics.execution.observe(perf_counter() - head.tb_frame.f_locals["begun"])
+        return failure
+
+    @staticmethod
+    def _attempts(execution: Any, line: Line | None, frame: FrameType) -> None:
+        if execution is not None and line is not None:
+            execution.attempts = frame.f_locals.get("attempt", 1) if line.place.task else 0
+
+    # --- Where --------------------------------------------------------------------------------------------------------------------
+
+    def explain(self, error: BaseException) -> str | None:
+        """``in /States/Charge of <express orders@1a2b3c>``: the innermost line of the program that ``error`` came through."""
+        lines = [self._table.get(entry.tb_lineno) for entry in self._entries(error.__traceback__)]
+        found = [line for line in lines if line is not None]
+        return f"in {found[-1].place.location} of {self.filename}" if found else None
+
+    def _note(self, error: BaseException) -> None:
+        where = self.explain(error)
+        if where is not None and where not in getattr(error, "__notes__", ()):
+            error.add_note(where)
+
+    def _entries(self, traceback: TracebackType | None) -> list[TracebackType]:
+        found = []
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == self.filename:
+                found.append(traceback)
+            traceback = traceback.tb_next
+        return found
+
+    def _head(self, error: BaseException) -> TracebackType:
+        """The entry of the function that has caught ``error``."""
+        return self._entries(error.__traceback__)[0]
+
+    # --- What ---------------------------------------------------------------------------------------------------------------------
+
+    def _failure(self, error: Exception, execution: Any, line: Line | None) -> StateError | None:
+        """The failure that an error caught on ``line`` means; None for a defect of the engine."""
+        failure: StateError | None
+        if isinstance(error, StateError):
+            failure = error
+            if failure.state is None and _raised_in(error.__traceback__) in SPEAKS_OF_STATES:
+                failure.cause = self._cause(line, failure.cause or "")
+        elif isinstance(error, Refused):
+            failure = StateError(error.error, self._cause(line, error.cause))
+        else:
+            # In the innermost function: it may be a small one inside, which computes what an iteration of a Map is given
+            entry = self._entries(error.__traceback__)[-1]
+            innermost = self._table.get(entry.tb_lineno)
+            ours = entry.tb_next is None or _raised_in(entry) == "express.runtime.paths"
+            explained = isinstance(error, MISSING) and ours and innermost is not None
+            failure = self._missing(innermost, entry.tb_frame, execution) if explained and innermost is not None else None
+        if failure is not None and line is not None and failure.state is None and line.place.name:
+            failure.state, failure.location = line.place.name, line.place.location
+        return failure
+
+    def _missing(self, line: Line, frame: FrameType, execution: Any) -> StateError | None:
+        """The failure of the first path of a line that selects nothing."""
+        variables = frame.f_locals
+        for use in line.uses:
+            if use.role == "result":
+                value = variables.get(use.variable)
+                if _misses(use, value):
+                    cause = f"Unable to apply ReferencePath {use.path.text} to input {_shown(value)}"
+                    return StateError("States.ResultPathMatchFailure", self._cause(line, cause))
+                continue
+            value = execution.context(line.place.name, execution.now()) if use.path.root == "$$" else variables.get(use.variable)
+            try:
+                compile_path(use.path.segments)(value)
+            except MISSING:
+                return StateError("States.Runtime", self._cause(line, _sentence(use, value)))
+        return None
+
+    def _cause(self, line: Line | None, sentence: str) -> str:
+        """With the introduction that AWS gives to what goes wrong in a state."""
+        if line is None:
+            return sentence
+        place = line.place
+        number = self._event_ids.get(place.location, 2)
+        return f"An error occurred while executing the state '{place.name}' (entered at the event id #{number}). {sentence}"[:LONGEST_CAUSE]
+
+
+def _raised_in(traceback: TracebackType | None) -> str:
+    """The module that the end of a traceback is in."""
+    name = ""
+    while traceback is not None:
+        name = traceback.tb_frame.f_globals.get("__name__", "")
+        traceback = traceback.tb_next
+    return name
+
+
+def _misses(use: Use, value: Any) -> bool:
+    """Whether ResultPath cannot put something into ``value``."""
+    for segment in use.path.segments[:-1]:
+        if isinstance(segment, Name):
+            if value.__class__ is not dict:
+                return True
+            value = value.get(segment.name, {})
+        elif isinstance(segment, Index):
+            if value.__class__ is not list or segment.index >= len(value):
+                return True
+            value = value[segment.index]
+    last = use.path.segments[-1]
+    if isinstance(last, Name):
+        return value.__class__ is not dict
+    return value.__class__ is not list or isinstance(last, Index) and last.index >= len(value)
+
+
+def _sentence(use: Use, value: Any) -> str:
+    """That a path selects nothing, in AWS's words for the field."""
+    path = use.path.text
+    match use.role:
+        case "input" | "output" | "items":
+            return f"Invalid path '{path}' : {_jayway(use.path, value)}"
+        case "variable":
+            return f"Invalid path '{path}': The choice state's condition path references an invalid value."
+        case "seconds" | "timestamp" | "timeout":
+            return f"The {use.field} parameter does not reference an input value: {path}"
+        case "argument":
+            return (
+                f"The function '{use.text}' had the following error: "
+                f"The JsonPath argument for the field '{path}' could not be found in the input '{_shown(value)}'"
+            )
+    return f"The JSONPath '{path}' specified for the field '{use.field}' could not be found in the input '{_shown(value)}'"
+
+
+def _jayway(path: Path, value: Any) -> str:
+    """How the library that AWS uses says where a path ends."""
+    walked = "$"
+    for number, segment in enumerate(path.segments):
+        step = f"['{segment.name}']" if isinstance(segment, Name) else f"[{segment.index}]" if isinstance(segment, Index) else "[*]"
+        try:
+            value = compile_path((segment,))(value)
+        except MISSING:
+            if number == len(path.segments) - 1 and value.__class__ is dict:
+                return f"No results for path: {walked}{step}"
+            if value.__class__ is dict:
+                return f"Missing property in path {walked}{step}"
+            return f"Expected to find an object with property {step} in path {walked} but found '{_kind(value)}'. This is not a json object."
+        walked += step
+    return f"No results for path: {walked}"
+
+
+def _kind(value: Any) -> str:
+    return {str: "java.lang.String", list: "com.fasterxml.jackson.databind.node.ArrayNode", type(None): "null"}.get(value.__class__, "value")
+
+
+def _shown(value: Any) -> str:
+    return dumps(value).decode()[:LONGEST_CAUSE]

@@ -1,0 +1,246 @@
+"""Expressions to Python: a definite path becomes subscripts, a template an object, an intrinsic a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from express.compiler.source import Display, Leaf, Piece, Role, Use, literal
+from express.compiler.unit import LONGEST_TEXT, Unit
+from express.language.model import (
+    ArrayTemplate,
+    Call,
+    Expression,
+    Index,
+    Literal,
+    Machine,
+    Name,
+    ObjectTemplate,
+    Path,
+    Segment,
+)
+from express.language.paths import definite
+from express.runtime.intrinsics import FUNCTIONS
+from express.runtime.paths import compile_path
+
+INLINE = 60  # columns up to which a constant object is written where it is used
+
+
+class Scope(msgspec.Struct):
+    """What paths mean at one point of the code: the local that ``$`` stands for, and what ``$$`` knows of the state.
+
+    ``retries`` and ``entered`` are the Python texts of the attempts made before and the time of entry; ``item`` the locals that hold
+    index and value of the innermost Map around. ``known`` has the locals that hold a path's value already.
+    """
+
+    unit: Unit
+    state: str
+    variable: str = "data"
+    retries: str = "0"
+    entered: str = "entered_time"
+    item: tuple[str, str] | None = None
+    known: dict[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
+
+    def on(self, variable: str) -> Scope:
+        """The same, with ``$`` as another local."""
+        return msgspec.structs.replace(self, variable=variable, known={})
+
+
+def expression(node: Expression, scope: Scope, field: str, role: Role = "field") -> Piece:
+    """Python that computes ``node``. ``field`` is what the definition calls it, for the sentence when a path selects nothing."""
+    return _FORMS[type(node)](node, scope, field, role)
+
+
+def path(node: Path, scope: Scope, field: str, role: Role = "field", text: str = "") -> Leaf:
+    """Python that reads a path."""
+    if node.root == "$$":
+        return _context(node, scope, field, role, text)
+    if not node.segments:
+        return Leaf(scope.variable)
+    known = scope.known.get((scope.variable, node.segments))
+    if known is not None:
+        return Leaf(known)
+    uses = (Use(node, scope.variable, role, field, text),)
+    return Leaf(_select(scope.variable, node.segments, scope), uses)
+
+
+def _select(base: str, segments: tuple[Segment, ...], scope: Scope) -> str:
+    """Subscripts; an indefinite path is a function of its own."""
+    if not definite(Path("$", segments, "")):
+        return f"{scope.unit.object(compile_path(segments), scope.state, '_select')}({base})"
+    for segment in segments:
+        base = f"{base}[{literal(segment.name)}]" if isinstance(segment, Name) else f"item({base}, {segment.index})"  # type: ignore[union-attr]
+    return base
+
+
+# --- The Context Object -----------------------------------------------------------------------------------------------------------
+
+_EXECUTION = {"Id": "id", "Name": "name", "StartTime": "start_time", "RoleArn": "role"}
+_MACHINE = {"Id": "workflow_id", "Name": "workflow_name"}
+
+
+def _context(node: Path, scope: Scope, field: str, role: Role, text: str) -> Leaf:
+    """``$$``: only the parts that are used are computed."""
+    uses = (Use(node, "", role, field, text),)
+    head = tuple(segment.name if isinstance(segment, Name) else None for segment in node.segments)
+    unit = scope.unit
+
+    def rest(base: str, taken: int) -> Leaf:
+        return Leaf(_select(base, node.segments[taken:], scope), uses)
+
+    match head:
+        case ("Execution", "Input", *_):
+            unit.reveals_input = True
+            return rest(f"{unit.execution()}.input", 2)
+        case ("Execution", field_name) if field_name in _EXECUTION:
+            return rest(f"{unit.execution()}.{_EXECUTION[field_name]}", 2)
+        case ("StateMachine", field_name) if field_name in _MACHINE:
+            return rest(f"{unit.execution()}.{_MACHINE[field_name]}", 2)
+        case ("State", "Name"):
+            return Leaf(literal(scope.state)) if len(scope.state) <= LONGEST_TEXT else Leaf(unit.object(scope.state, "state name"))
+        case ("State", "EnteredTime"):
+            return Leaf(scope.entered)
+        case ("State", "RetryCount"):
+            return Leaf(scope.retries)
+        case ("Map", "Item", "Index") if scope.item is not None:
+            return Leaf(scope.item[0])
+        case ("Map", "Item", "Value", *_) if scope.item is not None:
+            return rest(scope.item[1], 3)
+        case ("Source", *_):
+            return rest(f"{unit.execution()}.source()", 1)
+    unit.reveals_input = True
+    arguments = [literal(scope.state), scope.entered, scope.retries]
+    if scope.item is not None:
+        arguments.append(f"({', '.join(scope.item)})")
+    return rest(f"{unit.execution()}.context({', '.join(arguments)})", 0)
+
+
+def context_paths(node: Any) -> Iterator[Path]:
+    """All paths into the Context Object below a node, but not those of the machines inside it."""
+    if isinstance(node, Path):
+        if node.root == "$$":
+            yield node
+    elif isinstance(node, Machine):
+        return
+    elif isinstance(node, msgspec.Struct):
+        for name in node.__struct_fields__:
+            yield from context_paths(getattr(node, name))
+    elif isinstance(node, tuple):
+        for inner in node:
+            yield from context_paths(inner)
+
+
+def mentions(node: Any, *wanted: str) -> bool:
+    """Whether a state reads a field of the Context Object, or something around or below it (``State``, ``EnteredTime``)."""
+    for found in context_paths(node):
+        names = tuple(segment.name if isinstance(segment, Name) else None for segment in found.segments)
+        if names[: len(wanted)] == wanted[: len(names)]:
+            return True
+    return False
+
+
+# --- Literals, templates, intrinsics ----------------------------------------------------------------------------------------------
+
+
+def value(constant: Any, unit: Unit, name: str) -> Leaf:
+    """Python for a JSON value: as text if that is short, else a named object. Named objects are shared by all events, and never mutated."""
+    text = _text(constant, INLINE if isinstance(constant, (dict, list)) else LONGEST_TEXT)
+    return Leaf(unit.object(constant, name) if text is None else text)
+
+
+def _text(constant: Any, room: int) -> str | None:
+    """The Python text of a JSON value, or None if it does not fit into ``room`` columns."""
+    if isinstance(constant, dict):
+        parts = []
+        for key, inner in constant.items():
+            text = _text(inner, room)
+            if text is None or len(key) > room:
+                return None
+            parts.append(f"{literal(key)}: {text}")
+            room -= len(parts[-1]) + 2
+        return "{" + ", ".join(parts) + "}" if room >= 0 else None
+    if isinstance(constant, list):
+        parts = []
+        for inner in constant:
+            text = _text(inner, room)
+            if text is None:
+                return None
+            parts.append(text)
+            room -= len(text) + 2
+        return "[" + ", ".join(parts) + "]" if room >= 0 else None
+    if isinstance(constant, int) and constant.bit_length() > 64:
+        return None
+    if isinstance(constant, str) and len(constant) > room:
+        return None
+    text = literal(constant)
+    return text if len(text) <= max(room, 4) + 2 else None
+
+
+def shared(node: Expression | None) -> bool:
+    """Whether the value of an expression may contain an object that all events share: a constant list or object."""
+    if isinstance(node, Literal):
+        return isinstance(node.value, (dict, list))
+    if isinstance(node, ObjectTemplate):
+        return any(shared(inner) for _, inner in node.fields)
+    if isinstance(node, ArrayTemplate):
+        return any(shared(inner) for inner in node.items)
+    if isinstance(node, Call):
+        return any(shared(inner) for inner in node.arguments)
+    return isinstance(node, Path) and node.root == "$$"
+
+
+def holds_whole_input(node: Expression | None) -> bool:
+    """Whether the value of an expression may contain all of ``$`` itself, not only parts of it."""
+    if isinstance(node, Path):
+        # ``$..*`` and the like may select anything, but not the root
+        return node.root == "$" and not node.segments
+    if isinstance(node, ObjectTemplate):
+        return any(holds_whole_input(inner) for _, inner in node.fields)
+    if isinstance(node, ArrayTemplate):
+        return any(holds_whole_input(inner) for inner in node.items)
+    if isinstance(node, Call):
+        return any(holds_whole_input(inner) for inner in node.arguments)
+    return False
+
+
+def _literal(node: Literal, scope: Scope, field: str, role: Role) -> Piece:
+    return value(node.value, scope.unit, f"{scope.state} {field}")
+
+
+def _path(node: Path, scope: Scope, field: str, role: Role) -> Piece:
+    return path(node, scope, field, role)
+
+
+def _object(node: ObjectTemplate, scope: Scope, field: str, role: Role) -> Piece:
+    entries = []
+    for name, inner in node.fields:
+        key = literal(name) if len(name) <= LONGEST_TEXT else scope.unit.object(name, "key")
+        dynamic = not isinstance(inner, (Literal, ObjectTemplate, ArrayTemplate))
+        entries.append((f"{key}: ", expression(inner, scope, f"{name}.$" if dynamic else name, role)))
+    return Display("{", tuple(entries), "}")
+
+
+def _array(node: ArrayTemplate, scope: Scope, field: str, role: Role) -> Piece:
+    return Display("[", tuple(("", expression(inner, scope, field, role)) for inner in node.items), "]")
+
+
+def _call(node: Call, scope: Scope, field: str, role: Role) -> Piece:
+    function = FUNCTIONS[node.function].__name__
+    arguments: list[tuple[str, Piece]] = []
+    for argument in node.arguments:
+        if isinstance(argument, Path):
+            arguments.append(("", path(argument, scope, field, "argument", node.text)))
+        else:
+            arguments.append(("", expression(argument, scope, field, role)))
+    return Display(f"{function}(", tuple(arguments), ")")
+
+
+_FORMS: dict[type, Callable[[Any, Scope, str, Role], Piece]] = {
+    Literal: _literal,
+    Path: _path,
+    Call: _call,
+    ObjectTemplate: _object,
+    ArrayTemplate: _array,
+}

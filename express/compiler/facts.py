@@ -1,0 +1,85 @@
+"""What is known of the data at one point of the code: how large it can be, and who else may look at it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from express.language.model import (
+    ArrayTemplate,
+    Call,
+    Expression,
+    Index,
+    Literal,
+    Name,
+    ObjectTemplate,
+    Path,
+)
+from express.runtime.limits import PAYLOAD
+from express.runtime.values import size
+
+ENDLESS = 1 << 60  # no bound
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """``bound``: no more bytes as JSON than this. ``own``: the outermost object was made here, so a field may be set in place.
+    ``exclusive``: nobody else can reach anything inside, so a function may have it without a copy."""
+
+    bound: int = PAYLOAD
+    own: bool = False
+    exclusive: bool = False
+
+
+def bound(node: Expression, data: int) -> int:
+    """The most bytes that the value of an expression has as JSON, when ``$`` has at most ``data``."""
+    whole: list[Path] = []
+    fixed = _fixed(node, data, whole)
+    paths = [path for path in whole if path.root == "$"]
+    # Parts that do not overlap are together no larger than the whole, with their names and brackets to spare
+    if _apart(paths):
+        saved = sum(_wrapping(path) for path in paths)
+        return max(2, fixed + (max(0, data - saved) if paths else 0))
+    return fixed + data * len(paths)
+
+
+def _fixed(node: Expression, data: int, paths: list[Path]) -> int:
+    """The bytes around the paths of an expression; definite paths are collected in ``paths``."""
+    if isinstance(node, Literal):
+        return size(node.value)
+    if isinstance(node, ObjectTemplate):
+        return 2 + sum(size(name) + 2 + _fixed(inner, data, paths) for name, inner in node.fields)
+    if isinstance(node, ArrayTemplate):
+        return 2 + sum(1 + _fixed(inner, data, paths) for inner in node.items)
+    if isinstance(node, Path):
+        if node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments):
+            paths.append(node)
+            return 0
+        return 2 * data if node.root == "$" else 2 * PAYLOAD
+    return _call(node, data)
+
+
+def _call(node: Call, data: int) -> int:
+    """Intrinsics: a text in a text has its quotes escaped, an array in pieces has more brackets."""
+    if node.function in ("MathAdd", "MathRandom", "ArrayLength", "ArrayContains"):
+        return 24
+    if node.function in ("UUID", "Hash"):
+        return 256
+    if node.function == "ArrayRange":
+        return 16_384
+    if node.function in ("Base64Encode", "Base64Decode"):
+        return 65_536
+    inside = 64 + sum(2 + bound(argument, data) for argument in node.arguments)
+    return inside if node.function in ("Array", "JsonMerge", "ArrayGetItem", "ArrayUnique") else 4 * inside
+
+
+def _apart(paths: list[Path]) -> bool:
+    """Whether no path selects something that another one selects, too."""
+    keys = sorted(tuple(str(getattr(segment, "name", getattr(segment, "index", ""))) for segment in path.segments) for path in paths)
+    if any(isinstance(segment, Index) and segment.index < 0 for path in paths for segment in path.segments) and len(paths) > 1:
+        return False  # [-1] may be [3]
+    return all(key != after[: len(key)] for key, after in zip(keys, keys[1:], strict=False))
+
+
+def _wrapping(path: Path) -> int:
+    """Bytes in the data that belong to the path itself: its last name with quotes and colon."""
+    last = path.segments[-1] if path.segments else None
+    return size(last.name) + 1 if isinstance(last, Name) else 0

@@ -1,0 +1,222 @@
+"""A machine to functions: straight runs and trees of Choice in one, joins and loops in functions of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from express.compiler import states
+from express.compiler.facts import Facts
+from express.compiler.graph import Plan, Plans
+from express.compiler.measures import Measures
+from express.compiler.source import Place
+from express.compiler.unit import Unit
+from express.language.model import Machine
+from express.runtime.limits import TRANSITIONS_PER_BREATH
+
+Kind: TypeAlias = Literal["root", "branch", "body"]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A machine's first function: its name, and whether it is a plain function or a coroutine function."""
+
+    name: str
+    plain: bool
+
+
+class Frame:
+    """One function while it is written: the one that begins with the state ``head``."""
+
+    def __init__(self, flow: Flow, head: str) -> None:
+        self.flow, self.head = flow, head
+        self.unit, self.source, self.measures, self.item = flow.unit, flow.unit.source, flow.measures, flow.item
+        self.names = flow.unit.names.function()
+        self.plain = flow.plan.plain
+        self.facts = Facts()
+
+    @contextmanager
+    def branch(self) -> Iterator[None]:
+        """What becomes known of the data inside does not hold after it."""
+        before = self.facts
+        yield
+        self.facts = before
+
+    def go(self, target: str | None) -> None:
+        """Everything from ``target`` on, until this function is left; None is the end of the machine."""
+        self.flow.go(self, target)
+
+    def machine(self, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None) -> Entry:
+        """The functions of a machine inside the one that is being written."""
+        return self.flow.inner(machine, name, kind, item)
+
+
+class Flow:
+    """Writes one machine. ``item`` are the names of index and value where a Map is around it."""
+
+    def __init__(
+        self, unit: Unit, plans: Plans, measures: Measures, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None = None
+    ) -> None:
+        self.unit, self.plans, self.measures, self.machine, self.name, self.kind, self.item = unit, plans, measures, machine, name, kind, item
+        self.plan: Plan = plans.of(machine)
+        self._functions: dict[str, str] = {}  # by head
+        self._drivers: dict[int, str] = {}  # by group
+        self._unwritten: list[str] = []
+        self._inner: list[Flow] = []
+        self._parameters = ["data", "execution", *(item or ())]
+        since = ["since"] if measures.on else []
+        self._carried = [*self._parameters, *since, *(["begun"] if since and kind == "root" else [])]
+        self._handed_on = ["data", *since]
+        self._await = "" if self.plan.plain else "await "
+
+    def write(self) -> Entry:
+        """All functions of the machine, and of those inside it."""
+        start = self.machine.start_at
+        if self.plan.alone:
+            self._write(start, self.name, first=True)
+        else:
+            with self._function(self.name, self._parameters):
+                if self.kind == "root" and not self.plan.plain and self.measures.on:
+                    with self.unit.source.block("try:"):
+                        self.measures.start(root=True)
+                        self.unit.source.line(f"return {self._call(start)}")
+                    self.measures.aborted()
+                else:
+                    self.measures.start(root=self.kind == "root")
+                    self.unit.source.line(f"return {self._call(start)}")
+        while self._unwritten:
+            head = self._unwritten.pop(0)
+            self._write(head, self._functions[head], first=False)
+        for group in self._drivers:
+            self._write_driver(group)
+        for flow in self._inner:
+            flow.write()
+        return Entry(self.name, self.plan.plain)
+
+    def inner(self, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None) -> Entry:
+        flow = Flow(self.unit, self.plans, self.measures, machine, self.unit.names.new(name), kind, item)
+        self._inner.append(flow)
+        return Entry(flow.name, flow.plan.plain)
+
+    # --- Functions ----------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _function(self, name: str, parameters: list[str]) -> Iterator[None]:
+        source = self.unit.source
+        source.gap(2)
+        with source.block(f"{'' if self.plan.plain else 'async '}def {name}({', '.join(parameters)}):"):
+            yield
+
+    def _of(self, head: str) -> str:
+        """The name of a head's function, which will be written."""
+        if head not in self._functions:
+            self._functions[head] = self.unit.names.new(head)
+            self._unwritten.append(head)
+        return self._functions[head]
+
+    def _call(self, head: str) -> str:
+        """A call of a head's function, by way of its driver if it has one."""
+        group = self.plan.group.get(head)
+        if group is None:
+            return f"{self._await}{self._of(head)}({', '.join(self._carried)})"
+        if group not in self._drivers:
+            self._drivers[group] = self.unit.names.new(f"{self.name} steps")
+        return f"{self._await}{self._drivers[group]}({', '.join([self._of(head), *self._carried])})"
+
+    def _write(self, head: str, name: str, *, first: bool) -> None:
+        source = self.unit.source
+        with self._function(name, self._parameters if first else self._carried):
+            frame = Frame(self, head)
+            if first:
+                self.measures.start(root=self.kind == "root")
+                # The event is nobody else's, unless somebody reads the Context Object's Execution.Input
+                frame.facts = Facts(exclusive=self.kind == "root" and not self.unit.reveals_input)
+            if head in self.plan.loops:
+                source.line("turns = 0")
+            with source.block("try:"):
+                if head in self.plan.loops:
+                    with source.block("while True:"):
+                        with source.at(self.unit.place(self.machine.states[head])):
+                            self._breathe()
+                        self._run(frame, head)
+                else:
+                    self._run(frame, head)
+            self._catch(first=first)
+
+    def _catch(self, *, first: bool) -> None:
+        """What every function does with what is raised in it."""
+        if first and self.kind == "root" and not self.plan.plain:
+            self.measures.aborted()
+        source = self.unit.source
+        with source.block("except Exception as error:"):
+            source.line(f"raise {'ended' if self.kind == 'root' else 'failed'}(error, execution) from None")
+
+    def _write_driver(self, group: int) -> None:
+        """The function that calls the others one after the other."""
+        source = self.unit.source
+        with self._function(self._drivers[group], ["step", *self._carried]):
+            if self.plan.cyclic:
+                source.line("turns = 0")
+            with source.block("try:"), source.at(Place(-1, "", self.machine.location)):
+                with source.block("while step is not None:"):
+                    if self.plan.cyclic:
+                        self._breathe()
+                    with source.handing_on():
+                        source.line(f"step, {', '.join(self._handed_on)} = {self._await}step({', '.join(self._carried)})")
+                source.line("return data")
+            self._catch(first=False)
+
+    def _breathe(self) -> None:
+        """A loop lets others run, and sees the deadline, every 1,000 transitions or so."""
+        turns = max(1, TRANSITIONS_PER_BREATH // max(1, len(self.plan.reached)))
+        source = self.unit.source
+        source.line("turns += 1")
+        with source.block(f"if turns % {turns} == 0:"):
+            source.line(f"await breathe({self.unit.execution()})")
+
+    # --- Walking ------------------------------------------------------------------------------------------------------------------
+
+    def go(self, frame: Frame, target: str | None) -> None:
+        if target is None:
+            self._end(frame)
+        elif target in self.plan.heads:
+            self._leave(frame, target)
+        else:
+            self._run(frame, target)
+
+    def _run(self, frame: Frame, target: str) -> None:
+        """States one after the other, as long as the way goes on in this function."""
+        source = self.unit.source
+        while True:
+            state = self.machine.states[target]
+            with source.at(self.unit.place(state)):
+                source.gap()
+                source.comment(states.title(state))
+                following = states.WRITERS[type(state)](frame, state)
+                if isinstance(following, states.Left):
+                    return
+                if following is None or following in self.plan.heads:
+                    self.go(frame, following)
+                    return
+            target = following
+
+    def _leave(self, frame: Frame, target: str) -> None:
+        """Goes on in another function, or at the top of this one."""
+        source = self.unit.source
+        if target == frame.head and target in self.plan.loops:
+            source.line("continue")
+            return
+        group = self.plan.group.get(frame.head)
+        if group is not None and group == self.plan.group.get(target):
+            source.line(f"return {self._of(target)}, {', '.join(self._handed_on)}")
+            return
+        with source.handing_on():
+            call = self._call(target)
+            source.line(f"return {call}" if group is None else f"return None, {call}{', since' if self.measures.on else ''}")
+
+    def _end(self, frame: Frame) -> None:
+        if self.kind == "root":
+            self.measures.end()
+        self.unit.source.line("return data" if frame.head not in self.plan.group else f"return None, {', '.join(self._handed_on)}")

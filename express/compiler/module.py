@@ -1,0 +1,128 @@
+"""A Workflow in; a module out: its text, the objects it runs with, and what each of its lines belongs to."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from express.compiler import data
+from express.compiler.flow import Flow
+from express.compiler.graph import Plans, exits
+from express.compiler.measures import Measures
+from express.compiler.safety import check
+from express.compiler.source import Line
+from express.compiler.unit import Binding, Unit
+from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
+from express.runtime import access, branches, comparisons, intrinsics, paths, suspensions, values
+from express.runtime.failures import StateError
+
+
+class Module(msgspec.Struct):
+    """``plain``: ``run(data, execution)`` is a plain function; ``anonymous``: it never looks at the execution."""
+
+    text: str
+    filename: str
+    table: Mapping[int, Line]
+    objects: dict[str, Any]
+    event_ids: Mapping[str, int]
+    plain: bool
+    anonymous: bool
+
+
+def machines(machine: Machine) -> Iterator[Machine]:
+    """A machine and all machines inside it."""
+    yield machine
+    for state in machine.states.values():
+        for inner in state.branches if isinstance(state, Parallel) else (state.processor,) if isinstance(state, Map) else ():
+            yield from machines(inner)
+
+
+def all_states(workflow: Workflow) -> list[State]:
+    """All states, in the order in which metrics number them."""
+    return [state for machine in machines(workflow) for state in machine.states.values()]
+
+
+# What generated code may use, by the names it knows it under
+RUNTIME: dict[str, Any] = {
+    # Python's own, the few that are needed
+    "str": str, "int": int, "float": float, "bool": bool, "Exception": Exception, "GeneratorExit": GeneratorExit,
+    # failures
+    "StateError": StateError, "RAISED": (Exception, SystemExit), "too_large": access.too_large, "no_choice": access.no_choice,
+    "error_output": access.error_output,
+    # values
+    "copy": values.copy, "at_most": values.at_most, "NUMBERS": access.NUMBERS, "item": paths.item, "put": paths.put,
+    "present": access.present, "array_of": access.array, "text": access.text, "seconds_of": access.seconds_of, "until": access.until,
+    # what waits
+    "sleep": suspensions.sleep, "breathe": suspensions.breathe, "call": suspensions.call, "call_inline": suspensions.call_inline,
+    "parallel": branches.parallel, "each": branches.each,
+    # time
+    "clock": perf_counter, "bucket": bisect_left,
+}  # fmt: skip
+RUNTIME |= {function.__name__: function for function in intrinsics.FUNCTIONS.values()}
+RUNTIME |= {function.__name__: function for function in comparisons.TABLE.values()}
+FILLED_IN = ("attempted", "failed", "ended")  # by whoever runs the module: they need its table
+MEASURED = ("BOUNDS", "started", "statuses", "entered", "run_counts", "run_seconds", "retried", "caught")
+
+
+def generate(workflow: Workflow, name: str, bindings: Mapping[str, Binding], metrics: Any, bounds: Any, version: str) -> Module:
+    """The module of a workflow. ``bindings`` has what each Task calls by the state's location; ``metrics`` is None to measure nothing."""
+    numbers = {state.location: number for number, state in enumerate(all_states(workflow))}
+    runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN)}
+    if metrics is not None:
+        runtime |= {
+            "BOUNDS": bounds, "started": metrics.started, "statuses": metrics.statuses, "entered": metrics.entered,
+            "run_counts": metrics.execution.counts, "run_seconds": metrics.execution.total,
+            "retried": metrics.retried, "caught": metrics.caught,
+        }  # fmt: skip
+        metrics.derived.update(range(len(numbers)))
+        for state in all_states(workflow):
+            # A task that is never tried again makes one attempt: its seconds are the state's
+            if isinstance(state, Task) and not any(retrier.max_attempts > 0 for retrier in state.retry):
+                metrics.attempts[numbers[state.location]] = metrics.seconds[numbers[state.location]]
+    unit = Unit(workflow, runtime, dict(bindings), metrics, numbers)
+    unit.reveals_input = any(data.mentions(state, "Execution", "Input") for state in all_states(workflow))
+    source = unit.source
+    source.comment(f"express {version}, from {ascii(name)} (sha256 {workflow.sha256[:8]}). Generated: change the definition, not this.")
+    entry = Flow(unit, Plans(unit.bindings), Measures(unit), workflow, "run", "root").write()
+    text = source.text
+    filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:6]}>"
+    check(text, unit.objects, filename)
+    anonymous = entry.plain and not unit.looks_at_execution and not any(_takes_context(binding) for binding in bindings.values())
+    return Module(text, filename, source.table, unit.objects, _event_ids(workflow), entry.plain, anonymous)
+
+
+def _takes_context(binding: Binding) -> bool:
+    return getattr(binding, "plain", None) is None
+
+
+def _event_ids(workflow: Workflow) -> dict[str, int]:
+    """For every state the number of the history event by which AWS would enter it, on the shortest way there and without retries."""
+    found: dict[str, int] = {}
+
+    def walk(machine: Machine, first: int) -> None:
+        pending = [(machine.start_at, first)]
+        seen = {machine.start_at}
+        for name, number in pending:  # grows while it is walked
+            state = machine.states[name]
+            found[state.location] = number
+            if isinstance(state, Parallel):
+                for branch in state.branches:
+                    walk(branch, number + 2)
+            elif isinstance(state, Map):
+                walk(state.processor, number + 3)
+            # entered and exited; a task is scheduled, started, and succeeds in between
+            after = number + (5 if isinstance(state, Task) else 2)
+            for target, _ in exits(state):
+                if target is not None and target not in seen:
+                    seen.add(target)
+                    pending.append((target, after))
+
+    walk(workflow, 2)
+    return found
+
+
+__all__ = ["Choice", "Module", "all_states", "generate", "machines"]

@@ -1,0 +1,57 @@
+"""What one compilation shares: the text being written, the names handed out, the objects that the code will find in its namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from express.compiler.names import Names
+from express.compiler.source import Place, Source
+from express.language.model import State, Task, Workflow
+
+LONGEST_TEXT = 200  # characters of a text that is written into the code; longer ones get a name
+
+
+class Binding(Protocol):
+    """The part of a bound resource that the compiler decides by."""
+
+    resource: str
+    inline: Callable[..., Any] | None
+
+
+class Unit:
+    """One workflow on its way to one module.
+
+    ``objects`` is the namespace that the module will run in: the runtime's names, and whatever cannot be written as plain text.
+    ``bindings`` maps the location of a Task state to what it calls. ``metrics`` is the workflow's, or None: then nothing is measured.
+    """
+
+    def __init__(self, workflow: Workflow, runtime: dict[str, Any], bindings: dict[str, Binding], metrics: Any, numbers: dict[str, int]) -> None:
+        self.workflow, self.bindings, self.metrics, self.numbers = workflow, bindings, metrics, numbers
+        self.source = Source()
+        self.objects: dict[str, Any] = dict(runtime)
+        self.names = Names({*runtime, *PARAMETERS})
+        self.looks_at_execution = False  # some line reads the execution
+        self.reveals_input = False  # some line reads the Context Object's Execution.Input
+        self.event_ids: dict[str, int] = {}  # by location: the history event that AWS would have counted when the state was entered
+
+    def object(self, value: Any, name: str, suffix: str = "") -> str:
+        """A name under which the code finds ``value``."""
+        found = self.names.new(name, suffix)
+        self.objects[found] = value
+        return found
+
+    def place(self, state: State) -> Place:
+        return Place(self.numbers[state.location], state.name, state.location, isinstance(state, Task))
+
+    def execution(self) -> str:
+        """The name of the execution, for a line that reads it."""
+        self.looks_at_execution = True
+        return "execution"
+
+
+# Names with a meaning of their own in every function
+PARAMETERS = frozenset({
+    "data", "execution", "since", "begun", "left", "seconds", "error", "failure", "result", "results", "given", "attempt", "tries", "tried",
+    "delay", "items", "index", "item_value", "entered_time", "turns", "step", "run", "chosen",
+})  # fmt: skip

@@ -1,0 +1,137 @@
+"""A compiled workflow: generated code linked with its tasks. ``run`` and ``execute`` one event, ``source`` to read, ``explain`` an error."""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import os
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from express import executor, language
+from express.clock import REAL, Clock
+from express.compiler.blame import Blame
+from express.compiler.module import Module, all_states, generate
+from express.errors import DefinitionError, Problem
+from express.language import model
+from express.observers.metrics import BOUNDS, WorkflowMetrics
+from express.outcome import Outcome
+from express.runtime.context import Execution
+from express.runtime.failures import StateError
+from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
+from express.runtime.values import adopt
+from express.tasks import Binding, ResourceMissing, bind
+
+VERSION = "0.1.0"
+
+Definition = Mapping[str, Any] | str | bytes | os.PathLike[str]
+Functions = Mapping[str, Callable[..., Any]]
+
+
+class Program:
+    """One workflow, ready to run any number of events, also at the same time.
+
+    ``plain``: ``evaluate`` always ends at once and gives the output or raises StateError; otherwise it gives a coroutine for the executor.
+    ``anonymous``: it never looks at the execution, so None does for it.
+    """
+
+    def __init__(
+        self, workflow: model.Workflow, name: str, functions: Functions | None, missing: Literal["error", "defer"], *, metrics: bool
+    ) -> None:
+        self.workflow, self.name, self.sha256 = workflow, name, workflow.sha256
+        self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
+        states = all_states(workflow)
+        bindings = _bind(states, functions or {}, missing)
+        self.bindings: tuple[Binding, ...] = tuple(bindings.values())
+        self.metrics: WorkflowMetrics | None = None
+        if metrics:
+            self.metrics = WorkflowMetrics(name, workflow.sha256, [(state.name, type(state).__name__) for state in states])
+        module = generate(workflow, name, bindings, self.metrics, BOUNDS, VERSION)
+        self.source, self.plain, self.anonymous = module.text, module.plain, module.anonymous
+        self._blame = Blame(module.filename, module.table, module.event_ids, self.metrics)
+        self.evaluate: Callable[[Any, Execution], Any] = _load(module, self._blame)
+        linecache.cache[module.filename] = (len(module.text), None, module.text.splitlines(True), module.filename)
+        weakref.finalize(self, linecache.cache.pop, module.filename, None)
+
+    def __repr__(self) -> str:
+        return f"<express.Program {self.name!r} {self.sha256[:8]}>"
+
+    def explain(self, error: BaseException) -> str | None:
+        """``in /States/Charge of <express orders@1a2b3c>``, if ``error`` came through generated code."""
+        return self._blame.explain(error)
+
+    def run(self, event: Any, *, clock: Clock | None = None, name: str | None = None, context: Mapping[str, Any] | None = None) -> Outcome:
+        """What becomes of ``event``, for scripts and notebooks."""
+        try:
+            value, execution = self._begin(event, clock, name, context)
+        except StateError as error:
+            return Outcome("FAILED", error=error.error, cause=error.cause)
+        return executor.run(self, value, execution)
+
+    async def execute(
+        self, event: Any, *, clock: Clock | None = None, name: str | None = None, context: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """``run`` for code that is async itself."""
+        try:
+            value, execution = self._begin(event, clock, name, context)
+        except StateError as error:
+            return Outcome("FAILED", error=error.error, cause=error.cause)
+        return await executor.execute(self, value, execution)
+
+    def _begin(self, event: Any, clock: Clock | None, name: str | None, context: Mapping[str, Any] | None) -> tuple[Any, Execution]:
+        value = adopt(event, PAYLOAD, "input")
+        clock = clock or REAL
+        started = clock.time()
+        return value, Execution(
+            self, value, started, started + self.seconds, clock=clock, given_name=name, extra=context, started_wall=clock.wall()
+        )
+
+
+def _bind(states: list[model.State], functions: Functions, missing: Literal["error", "defer"]) -> dict[str, Binding]:
+    """What each Task calls, by the state's location; DefinitionError with everything that nobody provides."""
+    bound: dict[str, Binding] = {}
+    problems = []
+    for state in states:
+        if isinstance(state, model.Task):
+            try:
+                bound[state.location] = bind(state.resource, state.parameters, functions, missing)
+            except ResourceMissing as error:
+                problems.append(Problem("ERROR", "RESOURCE_MISSING", f"{state.location}/Resource", str(error)))
+    if problems:
+        raise DefinitionError(problems)
+    return bound
+
+
+def _load(module: Module, blame: Blame) -> Callable[[Any, Execution], Any]:
+    """Executes the module's text, with its objects and without builtins."""
+    namespace = {
+        **module.objects,
+        "attempted": blame.attempted, "failed": blame.failed, "ended": blame.ended,
+        "__builtins__": {}, "__name__": "express.generated",
+    }  # fmt: skip
+    exec(builtins.compile(module.text, module.filename, "exec", dont_inherit=True), namespace)
+    evaluate: Callable[[Any, Execution], Any] = namespace["run"]
+    return evaluate
+
+
+def compile(  # noqa: A001 - the word for it
+    definition: Definition,
+    name: str | None = None,
+    functions: Functions | None = None,
+    substitutions: Mapping[str, str] | None = None,
+    missing: Literal["error", "defer"] = "error",
+    metrics: bool = True,
+) -> Program:
+    """A definition (a mapping, JSON or YAML text, or a path) as a Program; DefinitionError with all its problems."""
+    loaded = language.load(definition, substitutions)
+    refused = [] if loaded.workflow is None else language.refusals(loaded.workflow)
+    if loaded.workflow is None or refused:
+        raise DefinitionError([*loaded.problems, *refused])
+    return Program(loaded.workflow, name or _name(definition), functions, missing, metrics=metrics)
+
+
+def _name(definition: Any) -> str:
+    """``orders`` for ``orders.asl.json``."""
+    return Path(definition).name.partition(".")[0] if isinstance(definition, os.PathLike) else "workflow"
