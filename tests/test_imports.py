@@ -46,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "express.room": {"express.observers"},
     "express.dead_letters": {"express.outcome", "express.runtime"},
+    "express.envelopes": {"express.sinks", "express.runtime.values"},
     "express.dispatcher": {
         "express.room",
         "express.dead_letters",
@@ -178,6 +179,7 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
         "express.runtime.values",
         "express.runtime.limits",
         "express.kafka",
+        "express.envelopes",
         "consumers",
     }
     wrong = [

@@ -13,7 +13,7 @@ import typer
 
 from express.cli import check, compile, exec, run  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
-from express.errors import ConfigurationError, ConnectionFailed, DefinitionError, ExpressError, PipelineStopped
+from express.errors import CannotCreate, ConfigurationError, ConnectionFailed, DefinitionError, ExpressError, PipelineStopped
 
 EXAMPLES = """
 \b
@@ -103,6 +103,8 @@ def _explain(error: Exception) -> tuple[Exit, str]:
             return Exit.CONFIGURATION, str(error)
         case ConnectionFailed(__cause__=PermissionError()):
             return Exit.NO_PERMISSION, str(error)
+        case CannotCreate():
+            return Exit.CANNOT_CREATE, str(error)
         case ConnectionFailed(__cause__=FileNotFoundError()):
             return Exit.NO_INPUT, str(error)
         case ConnectionFailed():

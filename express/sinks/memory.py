@@ -9,6 +9,7 @@ from express.addresses import Address
 from express.errors import ConfigurationError, ConnectionFailed
 from express.options import SinkOptions
 from express.sinks import Acknowledged, Entry, Rejected, Sink
+from express.sinks.flushing import Flushing
 
 _sinks: dict[str, MemorySink] = {}
 
@@ -40,17 +41,18 @@ class MemorySink(Sink):
         self.stopped = False
         self._waiting: list[Entry] = []
         self._scheduled = False
-        self._flushed: asyncio.Event = asyncio.Event()
+        self._flushing = Flushing()
 
     async def start(self, acknowledged: Acknowledged, rejected: Rejected, failed: Callable[[Exception], None]) -> None:
         if self.unreachable is not None:
             raise ConnectionFailed(self.unreachable)
         self._acknowledged, self._rejected, self._failed = acknowledged, rejected, failed
         self._waiting, self._scheduled, self.stopped = [], False, False
-        self._flushed = asyncio.Event()
+        self._flushing = Flushing()
 
     def put(self, entries: Sequence[Entry]) -> None:
         self._waiting.extend(entries)
+        self._flushing.put(len(entries))
         self.batches += 1
         self._write_soon()
 
@@ -83,12 +85,10 @@ class MemorySink(Sink):
         if written:
             self.entries.extend(written)
             self._acknowledged(written)
-        self._flushed.set()
+        self._flushing.done(len(waiting))
 
     async def flush(self) -> None:
-        while self._waiting:
-            self._flushed.clear()
-            await self._flushed.wait()
+        await self._flushing.wait()
 
     async def stop(self) -> None:
         self.stopped = True
