@@ -43,6 +43,7 @@ class Program:
         self.workflow, self.name, self.sha256 = workflow, name, workflow.sha256
         self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
         states = all_states(workflow)
+        self.states = tuple(state.name for state in states)
         bindings = _bind(states, functions or {}, missing)
         self.bindings: tuple[Binding, ...] = tuple(bindings.values())
         self.metrics: WorkflowMetrics | None = None
@@ -50,6 +51,7 @@ class Program:
             self.metrics = WorkflowMetrics(name, workflow.sha256, [(state.name, type(state).__name__) for state in states])
         module = generate(workflow, name, bindings, self.metrics, BOUNDS, VERSION)
         self.source, self.plain, self.anonymous = module.text, module.plain, module.anonymous
+        self._table = module.table
         self._blame = Blame(module.filename, module.table, module.event_ids, self.metrics)
         self.evaluate: Callable[[Any, Execution], Any] = _load(module, self._blame)
         linecache.cache[module.filename] = (len(module.text), None, module.text.splitlines(True), module.filename)
@@ -57,6 +59,13 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<express.Program {self.name!r} {self.sha256[:8]}>"
+
+    def lines(self, state: str) -> list[str]:
+        """The lines of ``source`` that belong to a state, its comment first; none for a state that there is not."""
+        text = self.source.splitlines()
+        comment = f"# {state!a}: "
+        own = (line for number, line in enumerate(text, 1) if (known := self._table.get(number)) is not None and known.place.name == state)
+        return [*(line for line in text if line.lstrip().startswith(comment)), *own]
 
     def explain(self, error: BaseException) -> str | None:
         """``in /States/Charge of <express orders@1a2b3c>``, if ``error`` came through generated code."""

@@ -35,6 +35,9 @@ def command(
 
     reports: list[dict[str, Any]] = []
     for name in definitions:
+        if name != "-":
+            with open(name, "rb"):
+                pass  # what is wrong with the file itself is no problem of the definition
         problems = express.check(sys.stdin.buffer.read() if name == "-" else Path(name))
         failed = any(problem.severity == "ERROR" for problem in problems)
         reports.append({"definition": name, "result": "FAIL" if failed else "OK", "diagnostics": problems})

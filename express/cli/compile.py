@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from express.cli.exits import Exit
+from express.cli.exits import Exit, usage
 
 SHORT = "Show the Python that a definition becomes."
 EXAMPLES = """
@@ -27,6 +28,15 @@ def command(
     from express.loading import program_of
 
     program = program_of(definition, {}, missing="defer")
-    if show or state is not None:
+    if state is not None:
+        lines = program.lines(state)
+        if not lines:
+            raise usage(f"{definition} has no state {state!r}: it has {', '.join(program.states)}")
+        print(textwrap.dedent("\n".join(lines)))
+    elif show:
         print(program.source, end="")
+    else:
+        print(
+            f"{definition} compiles: {len(program.states)} states, {len(program.source.splitlines())} lines of Python; --show prints them"
+        )
     return Exit.OK

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import typer
+
 
 class Exit(IntEnum):
     OK = 0
@@ -36,3 +38,9 @@ MEANING = {
     Exit.INTERRUPTED: "a second Ctrl-C: left at once",
     Exit.TERMINATED: "a second SIGTERM: left at once",
 }
+
+
+def usage(sentence: str) -> Exception:
+    """What click raises for flags that do not go together, wherever this version of typer keeps it."""
+    error: Exception = typer.BadParameter.__mro__[1](sentence)
+    return error

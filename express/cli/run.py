@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from express import units
+from express.cli.exits import Exit, usage
 
 if TYPE_CHECKING:
     from express.config import Configuration
@@ -34,12 +35,6 @@ failure stops the pipeline, with exit code 1. SIGTERM and Ctrl-C drain; a second
 """
 
 _workers: list[Worker] = []
-
-
-def _usage(sentence: str) -> Exception:
-    """What click raises for flags that do not go together, wherever this version of typer keeps it."""
-    error: Exception = typer.BadParameter.__mro__[1](sentence)
-    return error
 
 
 def _duration(text: str) -> float:
@@ -70,12 +65,12 @@ def command(
     given = [flag for flag, value in flags.items() if value]
     if configuration is not None:
         if given:
-            raise _usage(f"{', '.join(given)} cannot be given beside -c: the configuration says it")
+            raise usage(f"{', '.join(given)} cannot be given beside -c: the configuration says it")
         return _run(_from_file(configuration, ops))
     if definition is None:
-        raise _usage("expected a DEFINITION with --source, or -c FILE")
+        raise usage("expected a DEFINITION with --source, or -c FILE")
     if source is None:
-        raise _usage("expected --source ADDRESS, such as file:events.jsonl or kafka://localhost:9092/orders?group=orders")
+        raise usage("expected --source ADDRESS, such as file:events.jsonl or kafka://localhost:9092/orders?group=orders")
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every}
     return _run(_from_flags(definition, source, functions or [], pipeline, in_flight, name, ops))
 
@@ -127,26 +122,23 @@ def _flag(field: Field) -> str:
 
 
 def _run(configuration: Configuration) -> int:
-    from express.cli.exits import Exit
     from express.observers import logs
+    from express.progress import report, summarize
     from express.worker import Worker, work
 
     settings = configuration.settings
     logs.setup(settings.log.format, settings.log.level)
     worker = Worker(configuration)
     _workers.append(worker)
+    ended = False
     try:
         work(worker)
+        ended = True
     finally:
-        if worker.seconds:
-            _summarize(worker, settings.log.format == "json")
+        # What could not even connect has nothing to sum up.
+        if ended or any(part.metrics.source_records for part in worker.parts):
+            (report if settings.log.format == "json" else summarize)(worker.endings(), worker.seconds)
     return Exit.OK
-
-
-def _summarize(worker: Worker, as_log: bool) -> None:
-    from express.progress import report, summarize
-
-    (report if as_log else summarize)(worker.endings(), worker.seconds)
 
 
 def stuck() -> bool:

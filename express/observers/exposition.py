@@ -130,7 +130,7 @@ def _lag(pipeline: PipelineMetrics) -> list[tuple[tuple[str, int], int]]:
     for _ in range(3):
         try:
             return list(pipeline.lag().items())
-        except RuntimeError:  # a rebalance changed the source's partitions under our eyes, on its own thread
+        except (RuntimeError, OSError):  # the source's partitions changed, or its file was closed, on its own thread, while we looked
             continue
     return []
 
