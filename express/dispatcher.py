@@ -66,6 +66,8 @@ class Workload(Runnable, Protocol):
     """The part of a Program that the dispatcher uses."""
 
     sha256: str
+    seconds: float  # the longest execution, by its definition
+    anonymous: bool  # ``evaluate`` never looks at the execution: None does for it
 
     @property
     def bindings(self) -> Sequence[Bound]: ...
@@ -134,6 +136,7 @@ class Dispatcher:
         self._put = self._results_acknowledged if sink is None else sink.put
         self._dumps: Callable[[Any], bytes | None] = (lambda _: None) if sink is None else dumps
         self._workflow_header: Header = ("express-workflow", program.name.encode())
+        self._seconds = min(self.limits.execution, program.seconds)
         self._room = Room(self.limits.records, self.limits.bytes, metrics, self._busy)
         self._lanes: dict[Assignment, Lane] = {}
         self._results: list[Entry] = []  # ended in this turn of the loop, not yet put into a sink
@@ -230,7 +233,8 @@ class Dispatcher:
 
     async def _shutdown(self, committer: asyncio.Task[None]) -> None:
         """In the order that keeps the promise: take no more, finish what is in flight, commit, close."""
-        log.info("%s: draining %d in flight", self.name, self._room.records)
+        if self._room.records:
+            log.info("%s: draining %d in flight", self.name, self._room.records)
         lanes = list(self._lanes.values())
         await self._drain(lanes)
         committer.cancel()
@@ -373,8 +377,8 @@ class Dispatcher:
     def _evaluate(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
         """Runs a plain program on messages from ``index`` on until the loop should get a turn; returns where to go on. The hot path."""
         program, kind, clock, text, workflow = self.program, self.kind, self._clock, self._dumps, self._workflow_header
-        evaluate, time, payload, seconds = program.evaluate, clock.time, self.limits.payload, self.limits.execution
-        assignment, prefix = lane.assignment, lane.prefix
+        evaluate, time, payload, seconds = program.evaluate, clock.time, self.limits.payload, self._seconds
+        assignment, prefix, anonymous = lane.assignment, lane.prefix, program.anonymous
         results: list[Entry] = []
         result = results.append
         until = time() + STINT
@@ -392,11 +396,12 @@ class Dispatcher:
             except ValueError as error:
                 self._poison(lane, message, dead_letters.UNDECODABLE, str(error))
                 continue
-            execution = Execution(program, event, now, now + seconds, message, kind, clock)
+            execution: Any = None if anonymous else Execution(program, event, now, now + seconds, message, kind, clock)
             try:
                 output = text(evaluate(event, execution))
             except Exception as error:
-                self._route(lane, message, unsuccessful(error, program, execution))
+                failed = execution or Execution(program, event, now, now + seconds, message, kind, clock)
+                self._route(lane, message, unsuccessful(error, program, failed))
             else:
                 name = execution_name(message).encode() if prefix is None else b"%b%d" % (prefix, message.offset)
                 result(Entry(assignment, message, output, (("express-execution", name), workflow)))
@@ -408,7 +413,7 @@ class Dispatcher:
 
     def _begin(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
         """As ``_evaluate`` for a program that can wait: what has not ended by itself ends through ``_done``."""
-        program, time, payload, seconds = self.program, self._clock.time, self.limits.payload, self.limits.execution
+        program, time, payload, seconds = self.program, self._clock.time, self.limits.payload, self._seconds
         until = time() + STINT
         for message in messages[index : index + STINT_EVENTS]:
             now = time()
