@@ -19,7 +19,14 @@ help:  ## what can be done here
 demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no broker, no settings, under a minute
 	@mkdir -p demo-output
 	$(BIN)/express run examples/earthquakes/alerts.asl.json --functions examples/earthquakes/functions.py \
-		--source file:examples/earthquakes/data/events.jsonl --sink file:demo-output/alerts.jsonl --dead-letter file:demo-output/dead-letters.jsonl
+	    --source file:examples/earthquakes/data/events.jsonl --commit-every 50ms \
+	    --sink file:demo-output/alerts.jsonl --dead-letter file:demo-output/dead-letters.jsonl
+	@printf '%s\n' '' 'What next:' \
+	    '  make demo                               again: it goes on after what it has done (rm -r demo-output begins anew)' \
+	    '  tail -1 demo-output/dead-letters.jsonl  what became of an event that failed, and why' \
+	    '  $(BIN)/express compile examples/earthquakes/alerts.asl.json --show' \
+	    '                                          the Python that ran' \
+	    '  README.md                               the same over Kafka'
 
 test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
 	@failed=0; \

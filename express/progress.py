@@ -118,7 +118,7 @@ def summarize(endings: Sequence[Ending], seconds: float, next_steps: Sequence[st
 
 
 def _table(metrics: WorkflowMetrics) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))  # 80 columns hold names of 19 characters
     table.add_column("state", overflow="fold")
     table.add_column("type")
     for column in ("entered", "failed", "retried", "caught", "p50", "p99"):

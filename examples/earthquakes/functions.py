@@ -72,7 +72,7 @@ def post_bulletin(event: dict[str, Any], context: Any) -> str:
     return f"M {event['magnitude']:.1f} ({event['severity']}) - {event['place']}"
 
 
-FIRST_ATTEMPT = 0
+FIRST_ATTEMPT = 1
 
 
 def shaking(magnitude: float, depth: float, kilometres: float) -> float:
