@@ -86,6 +86,18 @@ def _security(address: Address, connection: KafkaConnection) -> dict[str, Any]:
 # Errors
 
 
+class InvalidRecordError(errors.BrokerResponseError):  # type: ignore[misc]
+    """The broker looked at a record and refuses it, for example one without a key in a compacted topic."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+
+
+errors.kafka_errors.setdefault(
+    InvalidRecordError.errno, InvalidRecordError
+)  # aiokafka has no class for it and would not tell which error it was
+
+
 def sentence(error: BaseException, where: Endpoint, group: str = "") -> str:
     """What happened, where, and what was expected."""
     if isinstance(error, ExpressError):

@@ -27,12 +27,11 @@ STUCK_SECONDS = 60.0  # unacknowledged for so long: a new producer
 STOP_SECONDS = 10.0
 
 TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
-INVALID_TIMESTAMP, INVALID_RECORD = 32, 87  # the second has no class in aiokafka
-
-
-def refused(error: BaseException) -> bool:
-    """Whether a record of the batch can never be written; which one, its parts show."""
-    return isinstance(error, TOO_LARGE) or getattr(error, "errno", None) in (INVALID_TIMESTAMP, INVALID_RECORD)
+REFUSED = (
+    *TOO_LARGE,
+    errors.InvalidTimestampError,
+    kafka.InvalidRecordError,
+)  # a record of the batch can never be written; its parts show which
 
 
 def open_sink(address: Address, options: SinkOptions) -> KafkaSink:
@@ -69,6 +68,7 @@ class KafkaSink(Sink):
         self._progress = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None  # of the present producer
+        self._setbacks = 0  # failures since something was acknowledged
         self._complained = False
         self._acknowledged: Acknowledged
         self._rejected: Rejected
@@ -170,13 +170,14 @@ class KafkaSink(Sink):
             sent, _ = self._under_way.pop(partition)
             if partition in self._smaller:
                 self._grow(partition, len(sent))
+            self._setbacks = 0
             if self._complained:
                 self._complained = False
                 log.info("%s is written again", self.endpoint)
             self._count(partition, len(sent))
             self._acknowledged(sent)
             return
-        if refused(error):
+        if isinstance(error, REFUSED):
             self._split(partition, error)
         # A batch that failed leaves a gap in the sequence numbers: the broker would refuse every later one, so the producer is of no use now.
         self._failure = self._failure or error
@@ -215,13 +216,17 @@ class KafkaSink(Sink):
 
     async def _renew(self, error: BaseException) -> None:
         """A new producer, as often as it takes, and what was not acknowledged again. Some of it may have been written already: duplicates."""
+        if not isinstance(error, REFUSED):
+            self._setbacks += 1
         patience = 0.1
-        if not self._complained and not refused(error):
+        if not self._complained and not isinstance(error, REFUSED):
             self._complained = True
             log.warning("%s is not written, trying until it is: %s", self.endpoint, kafka.sentence(error, self.endpoint))
         old, self._producer = self._producer, None
         if old:
             await self._close(old, 0.0)
+        if self._setbacks > 1:  # it connects and then fails: not ten times a second
+            await asyncio.sleep(min(0.1 * 2**self._setbacks, 5.0))
         while True:
             try:
                 await self._connect()

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -70,13 +70,18 @@ class Kafka:
         if self.cluster:
             self.cluster.start()
 
-    def imitation(self, why: str) -> Any:
-        """The mock cluster, to inject errors that a real broker does not give on request: a fresh one beside a real broker."""
+    @contextlib.contextmanager
+    def imitation(self, why: str) -> Iterator[Any]:
+        """A mock cluster of the test's own, for errors that a real broker does not give on request."""
         from tests.brokers import mock
 
         if lacking := mock.missing():
             pytest.skip(f"{why}: {lacking}")
-        return mock.Cluster()
+        cluster = mock.Cluster()
+        try:
+            yield cluster
+        finally:
+            cluster.close()
 
     # Names that no other test uses
 
@@ -102,9 +107,11 @@ class Kafka:
 
     # Records
 
-    def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]]) -> None:
+    def produce(self, topic: str, records: Iterable[Sequence[Any]], **settings: Any) -> None:
         """Writes (key, value) or (key, value, partition) and returns when all are acknowledged."""
-        producer = Producer({"bootstrap.servers": self.servers, "linger.ms": 5, "enable.idempotence": self.kind != "mock", **QUIET})
+        producer = Producer(
+            {"bootstrap.servers": self.servers, "linger.ms": 5, "enable.idempotence": self.kind != "mock", **QUIET, **settings}
+        )
         failures: list[Any] = []
 
         def delivered(error: Any, _message: Any) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -17,11 +18,14 @@ TIED = Path(__file__).with_name("tied.py")
 PREFIX = "express-kafka-"
 
 
+# Linux ties a process to the *thread* that started it, so they are all started by one thread that lives as long as this process.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
+
+
 def start_tied(command: Sequence[str], output: IO[bytes] | int | None = None) -> subprocess.Popen[bytes]:
-    """Starts a process that is gone when this one is, even after kill -9. Call it from the main thread: Linux ties it to the *thread*."""
-    return subprocess.Popen(
-        [sys.executable, "-S", str(TIED), str(os.getpid()), *command], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-    )
+    """Starts a process that is gone when this one is, even after kill -9."""
+    tied = [sys.executable, "-S", str(TIED), str(os.getpid()), *command]
+    return _starter.submit(lambda: subprocess.Popen(tied, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)).result()
 
 
 def free_port() -> int:
