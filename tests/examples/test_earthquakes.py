@@ -33,16 +33,8 @@ class Demo:
 
     def start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "express", "run", str(EXAMPLE / "alerts.asl.json"), "--functions", str(EXAMPLE / "functions.py")]
-        command += [
-            "--commit-every",
-            "50ms",
-            "--source",
-            f"file:{EVENTS}",
-            "--sink",
-            f"file:{self.results}",
-            "--dead-letter",
-            f"file:{self.dead_letters}",
-        ]
+        command += ["--source", f"file:{EVENTS}", "--commit-every", "50ms"]
+        command += ["--sink", f"file:{self.results}", "--dead-letter", f"file:{self.dead_letters}"]
         return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def run(self) -> str:
