@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
@@ -15,7 +16,7 @@ from express.runtime.context import Execution
 from express.runtime.failures import StateError
 from express.runtime.limits import PAYLOAD
 from express.runtime.suspensions import Call
-from express.runtime.values import adopt, size
+from express.runtime.values import adopt, loads
 from express.tasks import outcome
 from express.tasks.function import Function, as_function
 from express.tasks.inline import adapter
@@ -225,9 +226,25 @@ def not_found(name: str) -> StateError:
 
 
 def _payload(parameters: Any) -> Any:
-    """What the function gets: Payload, where null or nothing is an empty object."""
+    """What the function gets: Payload, where null or nothing is an empty object. A text is not a JSON string, but JSON text, as on AWS."""
     payload = parameters.get("Payload") if isinstance(parameters, dict) else None
+    if payload.__class__ is str:
+        if not payload:
+            return {}
+        try:
+            return loads(payload)
+        except ValueError as error:
+            raise not_json(str(error)) from None
     return {} if payload is None else payload
+
+
+def not_json(reason: str) -> StateError:
+    """What Lambda's API answers to a payload that it cannot read."""
+    return StateError(
+        "Lambda.InvalidRequestContentException",
+        f"Could not parse request body into json: Could not parse payload into json: {reason} (Service: AWSLambda; Status Code: 400; "
+        f"Error Code: InvalidRequestContentException; Request ID: {uuid.uuid4()}; Proxy: null)",
+    )
 
 
 def _response(value: Any) -> dict[str, Any]:
@@ -235,7 +252,7 @@ def _response(value: Any) -> dict[str, Any]:
     request = str(uuid.uuid4())
     headers = {
         "Connection": "keep-alive",
-        "Content-Length": str(size(value)),
+        "Content-Length": str(len(json.dumps(value, ensure_ascii=False).encode())),  # the Python runtime writes spaces
         "Content-Type": "application/json",
         "Date": formatdate(time.time(), usegmt=True),
         "X-Amz-Executed-Version": "$LATEST",

@@ -124,7 +124,7 @@ async def test_a_deferred_service_fails_with_task_failed() -> None:
 # --- lambda:invoke ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, 0, False, "", [], 0.0])
+@pytest.mark.parametrize("value", [{"a": 1, "b": [1, 2]}, 0, False, [], 0.0])
 async def test_invoke_gives_the_function_its_payload_and_wraps_the_result(value: Any) -> None:
     outcome = await outcome_of(tasks.bind(INVOKE, named("echo"), {"echo": echo}), {"FunctionName": "echo", "Payload": value})
     output = outcome.output
@@ -132,9 +132,20 @@ async def test_invoke_gives_the_function_its_payload_and_wraps_the_result(value:
     assert (output["ExecutedVersion"], output["StatusCode"]) == ("$LATEST", 200)
     assert output["SdkHttpMetadata"]["HttpStatusCode"] == 200
     headers = output["SdkHttpMetadata"]["HttpHeaders"]
-    assert headers["Content-Length"] == str(len(json.dumps(value, separators=(",", ":"))))
+    assert headers["Content-Length"] == str(len(json.dumps(value)))
     assert output["SdkHttpMetadata"]["AllHttpHeaders"] == {name: [text] for name, text in headers.items()}
     assert output["SdkResponseMetadata"]["RequestId"] == headers["x-amzn-RequestId"]
+
+
+@pytest.mark.parametrize(("text", "event"), [('{"a":1}', {"a": 1}), ('"text"', "text"), ("0.0", 0.0), ("null", None), ("", {})])
+async def test_a_payload_that_is_a_text_is_json_text(text: str, event: Any) -> None:
+    outcome = await outcome_of(tasks.bind(INVOKE, named("echo"), {"echo": echo}), {"FunctionName": "echo", "Payload": text})
+    assert outcome.output["Payload"] == event
+
+
+async def test_a_payload_that_is_a_text_but_not_json_is_refused_as_by_lambda() -> None:
+    outcome = await outcome_of(tasks.bind(INVOKE, named("echo"), {"echo": echo}), {"FunctionName": "echo", "Payload": "hello"})
+    assert outcome.error == "Lambda.InvalidRequestContentException"
 
 
 @pytest.mark.parametrize("parameters", [{"FunctionName": "echo"}, {"FunctionName": "echo", "Payload": None}])

@@ -1,0 +1,227 @@
+"""A recorded case in, how well Express answers it out. What Express does not do yet is counted, never left out in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import linecache
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import express
+from express.errors import DefinitionError, Problem
+from express.testing import VirtualClock
+from tests.conformance import data
+
+SLOW = "wait_60_seconds.py"
+HANDLER = "/var/task/handler.py"
+
+
+@dataclass(frozen=True)
+class Score:
+    """``ok``: status and output, or status and error name; ``strict``: the cause too. ``not_yet`` names what of the language is missing."""
+
+    suite: str
+    group: str
+    case: str
+    ok: bool = False
+    strict: bool = False
+    not_yet: str | None = None
+    wanted: Any = None
+    got: Any = None
+
+
+# --- executions -------------------------------------------------------------------------------------------------------------------
+
+
+def not_yet(case: Mapping[str, Any]) -> str | None:
+    """The part of the language that a case needs and Express does not have yet."""
+    if case.get("query_language") != "JSONPath":
+        return "JSONata"
+    features = case.get("features") or ()
+    if any(feature.endswith((".Assign", "variable reference $var")) for feature in features):
+        return "variables"
+    return None
+
+
+def executions() -> Iterator[Score]:
+    verdict = data.tool("compare").verdict
+    for case in data.cases("executions"):
+        missing = not_yet(case)
+        if missing:
+            yield Score("executions", case["group"], case["id"], not_yet=missing)
+            continue
+        actual = execute(case)
+        found = verdict(case, actual)
+        yield Score("executions", case["group"], case["id"], bool(found["ok"]), bool(found["ok_strict"]), None, case["expected"], actual)
+
+
+def execute(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Compiles and runs a case, in virtual time."""
+    handlers = {handler["name"]: _handler(handler["file"]) for handler in case.get("handlers", {}).values()}
+    try:
+        program = express.compile(case["definition"], name="conformance", functions=handlers, missing="defer")
+    except DefinitionError as error:
+        return {"status": "INVALID_DEFINITION", "error": "InvalidDefinition", "cause": str(error)}
+    except Exception as error:  # a defect, to be counted like any other wrong answer
+        return _crashed(error)
+    data_in = _input(case)
+    try:
+        outcome = program.run(data_in, clock=VirtualClock(), context=_standard(case, data_in))
+    except Exception as error:
+        return _crashed(error)
+    return {"status": outcome.status, "output": outcome.output, "error": outcome.error, "cause": outcome.cause}
+
+
+def _crashed(error: Exception) -> dict[str, Any]:
+    return {"status": "CRASHED", "error": type(error).__name__, "cause": str(error)}
+
+
+def _input(case: Mapping[str, Any]) -> Any:
+    """No input is an empty object; inputs that are empty arrays were lost, but are in the trace."""
+    trace = case.get("states_trace") or [{}]
+    return case.get("input", [] if trace[0].get("input") == [] else {})
+
+
+def _standard(case: Mapping[str, Any], data_in: Any) -> dict[str, Any] | None:
+    """Standard workflows have one field more in the Context Object, which is seen where a definition reads all of it."""
+    if case["sm_type"] != "STANDARD" or '"$$"' not in json.dumps(case["definition"]):
+        return None
+    wildcard = "any"
+    return {
+        "Execution": {"Id": wildcard, "Input": data_in, "Name": wildcard, "RoleArn": wildcard, "StartTime": wildcard, "RedriveCount": 0},
+        "StateMachine": {"Id": wildcard, "Name": wildcard},
+    }
+
+
+# The functions that fail, as they stood on AWS: the causes quote them
+SOURCES = {
+    "raise_exception.py": 'def handler(event, context):\n    raise Exception("Some exception was raised.")\n',
+    "raise_custom_exception.py": "class CustomException(Exception):\n    pass\n"
+    + "\n" * 5
+    + "def handler(event, context):\n    raise CustomException()\n",
+}
+
+
+def _handler(file: str) -> Callable[..., Any]:
+    """The Lambda function of a case as a function of ours. The one that sleeps sleeps in virtual time."""
+    name = file.rsplit("/", 1)[-1]
+    if name == SLOW:
+
+        @express.function
+        async def wait(event: Any, context: Any) -> Any:
+            await asyncio.sleep(60)
+            return event
+
+        return wait
+    if name in SOURCES:
+        linecache.cache[HANDLER] = (len(SOURCES[name]), None, SOURCES[name].splitlines(keepends=True), HANDLER)
+        namespace: dict[str, Any] = {}
+        exec(compile(SOURCES[name], HANDLER, "exec"), namespace)
+        return express.function(run="inline")(namespace["handler"])
+    behaviour = data.tool("handlers").for_source(file)
+
+    @express.function(run="inline")
+    def call(event: Any, context: Any) -> Any:
+        return behaviour(event)
+
+    return call
+
+
+# --- definitions ------------------------------------------------------------------------------------------------------------------
+
+
+def validation() -> Iterator[Score]:
+    """What AWS rejects must be rejected; strictly: with AWS's code, at AWS's place."""
+    for case in data.cases("validation"):
+        expected, definition = case["expected"], case.get("definition", {})
+        if expected["status"] != "INVALID_DEFINITION":
+            continue  # an answer of the API about names and versions, not about the definition
+        problems = _errors(express.check(definition))
+        if "diagnostics" in expected:
+            wanted = {(each["code"], each["location"]) for each in expected["diagnostics"]}
+        else:
+            cause = expected["cause"]
+            code = cause.split("'", 1)[1].split(":", 1)[0] if cause.startswith("Invalid State Machine Definition") else ""
+            wanted = {(code, cause.rstrip("'").rsplit(" at ", 1)[1])} if code else set()
+        got = {(problem.code, problem.location or "/") for problem in problems}
+        yield Score("validation", case["group"], case["id"], bool(problems), bool(problems) and wanted <= got, None, wanted, problems)
+
+
+def real() -> Iterator[Score]:
+    """Definitions that run on AWS: nothing may be complained about but what Express does not offer."""
+    for case in data.cases("real_definitions"):
+        problems = _errors(express.check(case["definition"]))
+        if not problems:
+            try:
+                express.compile(case["definition"], missing="defer")
+            except DefinitionError as error:
+                problems = _errors(error.problems)
+            except Exception as error:  # a defect
+                yield Score("real definitions", "all", case["id"], got=_crashed(error))
+                continue
+        if any(problem.code == NOT_YET for problem in problems):
+            yield Score("real definitions", "all", case["id"], not_yet="JSONata or variables")
+            continue
+        right = all(_is_forbidden(problem) for problem in problems)
+        yield Score("real definitions", "all", case["id"], right, right, None, [], problems)
+
+
+# What asl-validator calls valid and AWS Express does not
+DECIDED_OTHERWISE = {
+    "valid-task-batch.json": "Express workflows have no .sync (developer guide, 'Integrating services')",
+    "valid-task-credentials.json": "its resource is none that AWS knows, its Credentials lack RoleArn (developer guide, 'Task state')",
+}
+
+
+def lint() -> Iterator[Score]:
+    for case in data.cases("lint_definitions"):
+        problems = _errors(express.check(case["text"]))
+        if any(problem.code == NOT_YET for problem in problems):
+            yield Score("lint definitions", case["expected"], case["id"], not_yet="JSONata or variables")
+            continue
+        wanted = "invalid" if case["id"] in DECIDED_OTHERWISE else case["expected"]
+        right = wanted == ("invalid" if problems else "valid")
+        yield Score("lint definitions", case["expected"], case["id"], right, right, None, wanted, problems)
+
+
+NOT_YET = "NOT_SUPPORTED_YET"
+
+
+def _errors(problems: Iterable[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.severity == "ERROR"]
+
+
+def _is_forbidden(problem: Problem) -> bool:
+    """Whether a complaint is about what AWS Express does not have either, or about a distributed Map."""
+    return problem.code == "DISTRIBUTED_MAP" or "Express state machine does not support" in problem.message
+
+
+def pending() -> Iterator[Score]:
+    """Whole files of answers to parts that are not there yet."""
+    for file, part in (("services", "services"), ("test_state", "TestState"), ("jsonata", "JSONata")):
+        for case in data.cases(file):
+            yield Score(file, case.get("group", "all"), case["id"], not_yet=part)
+
+
+SUITES: dict[str, Callable[[], Iterator[Score]]] = {
+    "executions": executions,
+    "validation": validation,
+    "real": real,
+    "lint": lint,
+    "pending": pending,
+}
+
+
+def by_group(scores: list[Score]) -> dict[tuple[str, str], Counter[str]]:
+    """Counts of ``cases``, ``ok``, ``strict``, ``not yet`` for each suite and group."""
+    groups: dict[tuple[str, str], Counter[str]] = {}
+    for score in scores:
+        counts = groups.setdefault((score.suite, score.group), Counter())
+        counts["cases"] += 1
+        counts["ok"] += score.ok
+        counts["strict"] += score.strict
+        counts["not yet"] += score.not_yet is not None
+    return groups
