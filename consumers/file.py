@@ -98,6 +98,10 @@ class LineSource(Source):
         """The offset behind the last line that was delivered."""
         return self._queue[0].offset if self._queue else self._lines.reach
 
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Lines that were read and not yet delivered."""
+        return {(self.topic, 0): len(self._queue)}
+
     def pause(self) -> None:
         self._paused = True
         self._resumed.clear()

@@ -181,11 +181,12 @@ class FileSink(Sink):
 
     async def stop(self) -> None:
         self._stopped = True
-        if self._thread is None:
+        thread, self._thread = self._thread, None
+        if thread is None:
             return
         # A write under way ends first: the file must not be closed below it
-        closing = self._loop.run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
+        closing = self._loop.run_in_executor(thread, self._close)
+        thread.shutdown(wait=False)
         await asyncio.wait({closing}, timeout=CLOSING)
 
     def _close(self) -> None:
