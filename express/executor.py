@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import threading
 from collections import deque
@@ -59,6 +60,8 @@ class Executor(Host):
     def __init__(self, clock: Clock | None = None, threads: int = 32) -> None:
         self.clock = clock or REAL
         self.threads = threads
+        # What a function sets in its context is nobody else's: everything starts from the context that the executor was made in
+        self._context = contextvars.copy_context()
         self.loop: asyncio.AbstractEventLoop | None = None  # without one, calls are held back until ``attach``
         with contextlib.suppress(RuntimeError):
             self.loop = asyncio.get_running_loop()
@@ -135,8 +138,7 @@ class Executor(Host):
             if call.fiber is not None:
                 self._run(call)
         if self._ready or self._turns:
-            self._scheduled = True
-            loop.call_soon(self._work)
+            self._schedule()
         self._armed = inf
         self._arm()
 
@@ -213,14 +215,14 @@ class Executor(Host):
         if not self._rung and self.loop is not None:
             self._rung = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                self.loop.call_soon_threadsafe(self._open)
+                self.loop.call_soon_threadsafe(self._open, context=self._context.copy())
 
     # --- Stepping -----------------------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
         if self.loop is not None:
             self._scheduled = True
-            self.loop.call_soon(self._work)
+            self.loop.call_soon(self._work, context=self._context.copy())
 
     def _work(self) -> None:
         """One stint: everything that paused before it, and everything that can go on, up to a few milliseconds."""
@@ -307,7 +309,7 @@ class Executor(Host):
                 inbox.popleft()()
         finally:
             if inbox and self.loop is not None:
-                self.loop.call_soon(self._open)
+                self.loop.call_soon(self._open, context=self._context.copy())
 
     # --- Time ---------------------------------------------------------------------------------------------------------------------
 
@@ -325,7 +327,7 @@ class Executor(Host):
                 self._schedule()
             return
         late = 0.0 if self.clock.virtual else LATE
-        self._timer = self.loop.call_later(max(0.0, when - self.clock.time()) + late, self._due)
+        self._timer = self.loop.call_later(max(0.0, when - self.clock.time()) + late, self._due, context=self._context.copy())
 
     def _due(self) -> None:
         self._timer, self._armed = None, inf

@@ -57,6 +57,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._back)
         return future
 
+    async def shutdown_default_executor(self, *arguments: Any, **named: Any) -> None:
+        """Joining those threads has a timeout, too."""
+        self.clock.outside += 1
+        try:
+            await super().shutdown_default_executor(*arguments, **named)
+        finally:
+            self.clock.outside -= 1
+
     def _back(self, _: asyncio.Future[Any]) -> None:
         self.clock.outside -= 1
 

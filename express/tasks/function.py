@@ -27,14 +27,15 @@ class Function(Generic[F]):
     """
 
     def __init__(self, wrapped: F, name: str | None = None, run: Mode | None = None, concurrency: int | None = None) -> None:
-        self.name: str = str(name or getattr(wrapped, "__name__", "function"))
-        self.run = _mode(wrapped, self.name, run)
+        inner: F = wrapped.wrapped if isinstance(wrapped, Function) else wrapped
+        functools.update_wrapper(self, inner)  # first: it brings along the function's own attributes
+        self.wrapped = inner
+        self.name: str = str(name or getattr(inner, "__name__", "function"))
+        self.run = _mode(inner, self.name, run)
         if concurrency is not None and (isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1):
             raise ConfigurationError(f"function {self.name!r}: concurrency must be a number from 1, not {concurrency!r}")
         self.concurrency = concurrency
-        self.wrapped = wrapped
-        self.takes_context = _takes_context(wrapped, self.name)
-        functools.update_wrapper(self, wrapped)
+        self.takes_context = _takes_context(inner, self.name)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self.wrapped(*arguments, **named)

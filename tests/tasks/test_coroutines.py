@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from express.runtime.context import Execution
-from express.runtime.suspensions import call
+from express.runtime.suspensions import call, call_inline, sleep
 from express.tasks.coroutines import Workers
+from express.tasks.function import function
 from tests.handmade import Runs, bound, by_status, calling, execution_of
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("NAME", default="nobody")
@@ -106,6 +107,30 @@ async def test_a_worker_whose_context_variables_changed_is_not_used_again() -> N
             await runs.outcome(runs.start(program))
         assert seen == ["nobody"] * 5
         assert runs.executor.service(Workers).made == 5
+
+
+async def test_what_a_function_sets_in_its_context_is_seen_by_nothing_that_follows() -> None:
+    seen = []
+
+    async def work(event: Any) -> Any:
+        NAME.set("somebody")
+
+    @function("inline", run="inline")
+    def inline(event: Any) -> Any:
+        seen.append(NAME.get())
+
+    first, second = bound(work), bound(inline)
+
+    async def workflow(data: Any, execution: Execution) -> Any:
+        await call(execution, first, data, "First", 1)
+        call_inline(execution, second, data, "Second", 1)
+        await sleep(execution, 0.001)
+        call_inline(execution, second, data, "Third", 1)
+
+    async with Runs() as runs:
+        await runs.outcome(runs.start(workflow))
+        await runs.outcome(runs.start(calling(inline)))
+    assert seen == ["nobody"] * 3
 
 
 async def test_a_context_variable_that_is_reset_keeps_the_worker() -> None:

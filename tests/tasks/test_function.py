@@ -85,6 +85,25 @@ def test_what_the_decorator_cannot_mean_is_refused(arguments: Any, message: str)
     assert str(caught.value) == message
 
 
+def test_decorating_twice_decorates_the_function_itself() -> None:
+    @function("price")
+    async def price(event: Any) -> Any:
+        return event
+
+    again = function("again")(price)
+    assert (again.name, again.run, again.wrapped) == ("again", "async", price.wrapped)
+
+
+def test_attributes_of_the_function_do_not_pass_for_the_decorators() -> None:
+    def work(event: Any) -> Any:
+        return event
+
+    work.run = "inline"  # type: ignore[attr-defined]
+    work.name = "other"  # type: ignore[attr-defined]
+    made = function("work")(work)
+    assert (made.name, made.run) == ("work", "thread")
+
+
 def test_an_async_function_cannot_have_another_mode() -> None:
     async def work(event: Any) -> Any:
         return event
