@@ -84,7 +84,7 @@ class Fields:
         value = self.raw[name]
         if isinstance(value, str) and value in choices:
             return value
-        near = self.findings.suggestion(value, choices) if isinstance(value, str) else ""
+        near = self.findings.suggestion(value, choices) if isinstance(value, str) and len(choices) > 3 else ""
         self.error(name, f"expected {' or '.join(choices)}, found {shown(value)}{near}")
         return default
 

@@ -8,6 +8,8 @@ from typing import Any
 from express.language.fields import Fields
 from express.language.findings import NO_END, TARGET, Findings, below, shown
 
+_GO_ON = ("Task", "Pass", "Choice", "Wait", "Parallel", "Map")
+
 
 def targets(state: dict[str, Any], location: str) -> Iterator[tuple[str, str]]:
     """Where the state may go on to: the place that says so, and the name there. What is not a name is reported elsewhere."""
@@ -72,4 +74,4 @@ def _ends(state: Any) -> bool:
     """True also for what cannot be read: there the real problem is another one."""
     if not isinstance(state, dict):
         return True
-    return state.get("Type") in ("Succeed", "Fail") or state.get("End") is True
+    return state.get("Type") not in _GO_ON or state.get("End", False) is not False

@@ -36,7 +36,6 @@ FUNCTIONS: dict[str, tuple[int, int | None]] = {
 
 _NAME = re.compile(r"States\.(\w+)")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
-_ILLEGAL_ESCAPE = re.compile(r"\\([^'{}\\])", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _MARK = re.compile(r"\{\}|\\.", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?(?![\w.])", re.ASCII)
@@ -121,14 +120,14 @@ def _argument(scanner: Scanner, nesting: int, raw: bool) -> Expression:
     if constant:
         scanner.position = constant.end()
         return Literal(_CONSTANTS[constant[1]])
-    raise scanner.problem("expected a path, a text in single quotes, a number, true, false, null or another intrinsic function")
+    raise scanner.problem("expected a path, a text in single quotes, a number, true, false, null or a call")
 
 
 def _text(scanner: Scanner, raw: bool) -> str:
     found = _TEXT.match(scanner.text, scanner.position)
     if not found:
         raise SyntaxProblem(f"the quote at character {scanner.position + 1} is never closed", scanner.position)
-    illegal = _ILLEGAL_ESCAPE.search(found[1])
+    illegal = next((escape for escape in _ESCAPE.finditer(found[1]) if escape[1] not in "'{}\\"), None)
     if illegal:
         place = found.start(1) + illegal.start()
         raise SyntaxProblem(f"only \\' \\{{ \\}} and \\\\ are escapes, found {illegal[0]!r} at character {place + 1}", place)

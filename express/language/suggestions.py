@@ -20,7 +20,7 @@ def nearest(name: str, known: Iterable[str], thorough: bool = True) -> str | Non
     best: tuple[int, str] | None = None
     for other in near:
         distance = _region(lower, other.lower())
-        if distance <= min(_REGION, len(name) - 1) and (best is None or distance < best[0]):
+        if distance <= min(_REGION, len(name) // 2) and (best is None or distance < best[0]):
             best = (distance, other)
     if best is not None:
         return best[1]

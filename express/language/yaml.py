@@ -50,7 +50,9 @@ def read(text: str, depth: int, values: int, findings: Findings, absent: Any) ->
         mark = error.problem_mark or error.context_mark
         place = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
         what = ", ".join(part.strip().splitlines()[0] for part in (error.context, error.problem) if part and part.strip())
-        findings.error(WHOLE, f"not YAML: {what}{place}", SYNTAX)
+        # the C parser, as every tool over libyaml, takes no ':' in a bare text between braces or brackets
+        hint = ": a text with ':' in it needs quotes here" if "unexpected ':'" in what else ""
+        findings.error(WHOLE, f"not YAML: {what}{place}{hint}", SYNTAX)
         return absent
     except (YAMLError, ValueError, RecursionError, IndexError, AttributeError, AssertionError) as error:
         # ruamel lets some malformed text out as plain Python errors
