@@ -19,7 +19,7 @@ DOCUMENTS = sorted([PROJECT / "README.md", PROJECT / "CHANGELOG.md", *PROJECT.gl
 def test_the_metrics_document_lists_exactly_what_is_exposed() -> None:
     workflow = WorkflowMetrics("orders", "0" * 64, [("Charge", "Task")])
     body, _ = Exposition([workflow], [PipelineMetrics("orders")], Heartbeat()).render()
-    exposed = {name for name in re.findall(r"^# TYPE (express_\w+)", body.decode(), re.MULTILINE)}
+    exposed = set(re.findall(r"^# TYPE (express_\w+)", body.decode(), re.MULTILINE))
     table = (PROJECT / "docs" / "metrics.md").read_text().partition("## Where AWS")[0]
     assert set(re.findall(r"^\| `(express_\w+)` ", table, re.MULTILINE)) == exposed
 
