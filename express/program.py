@@ -1,4 +1,4 @@
-"""A compiled workflow: generated code linked with its tasks. ``run`` and ``execute`` one event, ``source`` to read, ``explain`` an error."""
+"""A compiled workflow: generated code linked with its tasks, to run events, to read, and to explain errors."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def _misses(use: Use, value: Any) -> bool:
     last = use.path.segments[-1]
     if isinstance(last, Name):
         return value.__class__ is not dict
-    return value.__class__ is not list or isinstance(last, Index) and last.index >= len(value)
+    return value.__class__ is not list or (isinstance(last, Index) and last.index >= len(value))
 
 
 def _sentence(use: Use, value: Any) -> str:
@@ -215,13 +215,17 @@ def _jayway(path: Path, value: Any) -> str:
                 return f"No results for path: {walked}{step}"
             if value.__class__ is dict:
                 return f"Missing property in path {walked}{step}"
-            return f"Expected to find an object with property {step} in path {walked} but found '{_kind(value)}'. This is not a json object."
+            return (
+                f"Expected to find an object with property {step} in path {walked} but found '{_kind(value)}'. This is not a json object."
+            )
         walked += step
     return f"No results for path: {walked}"
 
 
 def _kind(value: Any) -> str:
-    return {str: "java.lang.String", list: "com.fasterxml.jackson.databind.node.ArrayNode", type(None): "null"}.get(value.__class__, "value")
+    return {str: "java.lang.String", list: "com.fasterxml.jackson.databind.node.ArrayNode", type(None): "null"}.get(
+        value.__class__, "value"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from express.compiler import data
 from express.compiler.names import Locals
-from express.compiler.source import Display, Leaf, Piece, literal
-from express.language.model import And, Comparison, Condition, Index, Literal, Name, Not, Or, Path, Rule, Segment
+from express.compiler.source import Display, Leaf, Piece, Use, literal
+from express.language.model import And, Comparison, Condition, Index, Literal, Name, Not, Path, Rule, Segment
 from express.runtime.comparisons import TABLE, glob
 
 Key = tuple[str, tuple[Segment, ...]]  # a path on a local
@@ -48,7 +48,7 @@ class Conditions:
 
     def write(self, rule: Rule) -> Piece:
         """The condition of a rule; what it reads for certain is known to the rules after it."""
-        piece, certain = self._condition(rule.condition, dict(self._scope.known))
+        piece, certain = self._condition(rule.condition, dict(self._scope.known), set())
         self._scope.known.update(certain)
         return piece
 
@@ -57,27 +57,32 @@ class Conditions:
 
     @staticmethod
     def _once(comparison: Comparison) -> bool:
-        return isinstance(comparison.operand, Path) or comparison.operator in _VALUES or comparison.operator.startswith(("Timestamp", "IsTimestamp"))
+        return (
+            isinstance(comparison.operand, Path)
+            or comparison.operator in _VALUES
+            or comparison.operator.startswith(("Timestamp", "IsTimestamp"))
+        )
 
-    def _condition(self, node: Condition, known: dict[Key, str]) -> tuple[Piece, dict[Key, str]]:
-        """The piece, and the locals that it has set whenever it was evaluated. ``known`` are set before it."""
+    def _condition(self, node: Condition, known: dict[Key, str], typed: set[str]) -> tuple[Piece, dict[Key, str]]:
+        """The piece, and the locals that it has set whenever it was evaluated. ``known`` are set before it; ``typed`` are tests of classes
+        that have held before it, to which it adds its own."""
         if isinstance(node, Comparison):
-            return self._comparison(node, known)
+            return self._comparison(node, known, typed)
         if isinstance(node, Not):
-            piece, certain = self._condition(node.condition, known)
+            piece, certain = self._condition(node.condition, known, set(typed))
             return Display("not (", (("", piece),), ")", "and"), certain
         entries = []
         first: dict[Key, str] = {}
         reached = dict(known)
         for number, inner in enumerate(node.conditions):
-            piece, certain = self._condition(inner, reached)
+            piece, certain = self._condition(inner, reached, typed if isinstance(node, And) else set(typed))
             if number == 0:
                 first = certain
             reached.update(certain)
             entries.append(("", piece))
         return Display("(", tuple(entries), ")", "and" if isinstance(node, And) else "or"), first
 
-    def _comparison(self, node: Comparison, known: dict[Key, str]) -> tuple[Piece, dict[Key, str]]:
+    def _comparison(self, node: Comparison, known: dict[Key, str], typed: set[str]) -> tuple[Piece, dict[Key, str]]:
         if node.operator == "IsPresent":
             return self._presence(node), {}
         certain: dict[Key, str] = {}
@@ -85,11 +90,17 @@ class Conditions:
         if isinstance(node.operand, Path):
             operand, _, more = self._read(node.operand, {**known, **certain}, certain)
             return Leaf(f"{TABLE[node.operator].__name__}({value}, {operand})", uses + more), certain
-        return Leaf(self._test(node.operator, value, again, node.operand), uses), certain
+        test = self._test(node.operator, value, again, node.operand)
+        if isinstance(test, tuple):
+            known_class = f"{again}.{test[0]}"
+            text = test[1] if known_class in typed else f"{value}.{test[0]} and {test[1]}"
+            typed.add(known_class)
+            return Leaf(text, uses), certain
+        return Leaf(test, uses), certain
 
     def _read(
         self, path: Path, known: dict[Key, str], certain: dict[Key, str], *, needs_local: bool = False
-    ) -> tuple[str, str, tuple[data.Use, ...]]:
+    ) -> tuple[str, str, tuple[Use, ...]]:
         """Texts that read a path for the first and for the second time, and the uses."""
         key = self._key(path)
         if path.root == "$" and not path.segments:
@@ -115,12 +126,14 @@ class Conditions:
             self._scope.unit.reveals_input = True
         else:
             base = self._scope.variable
-        steps = [literal(step.name) if isinstance(step, Name) else str(step.index) for step in path.segments if isinstance(step, (Name, Index))]
+        steps = [
+            literal(step.name) if isinstance(step, Name) else str(step.index) for step in path.segments if isinstance(step, (Name, Index))
+        ]
         text = f"present({', '.join([base, *steps])})"
         return Leaf(text if node.operand.value else f"not {text}")
 
-    def _test(self, operator: str, value: str, again: str, operand: Literal) -> str:
-        """A comparison with a constant; ``value`` is evaluated first, ``again`` after it."""
+    def _test(self, operator: str, value: str, again: str, operand: Literal) -> str | tuple[str, str]:
+        """A comparison of ``value`` with a constant; or a test of its class and the comparison that comes after it, of ``again``."""
         wanted = operand.value
         unit = self._scope.unit
         constant = data.value(wanted, unit, f"{self._scope.state} {operator}").text
@@ -129,11 +142,11 @@ class Conditions:
         if operator == "BooleanEquals":
             return f"{value} is {wanted}"
         if operator.startswith("Numeric"):
-            return f"{value}.__class__ in NUMBERS and {again} {_SIGNS[operator.removeprefix('Numeric')]} {constant}"
+            return "__class__ in NUMBERS", f"{again} {_SIGNS[operator.removeprefix('Numeric')]} {constant}"
         if operator == "StringMatches":
-            return f"{value}.__class__ is str and {unit.object(glob(wanted), self._scope.state, '_pattern')}({again})"
+            return "__class__ is str", f"{unit.object(glob(wanted), self._scope.state, '_pattern')}({again})"
         if operator.startswith("String") and wanted.isascii():  # beyond ASCII, AWS's order of texts is not Python's
-            return f"{value}.__class__ is str and {again} {_SIGNS[operator.removeprefix('String')]} {constant}"
+            return "__class__ is str", f"{again} {_SIGNS[operator.removeprefix('String')]} {constant}"
         if operator == "IsNull":
             return f"{value} is None" if wanted else f"{value} is not None"
         if operator == "IsNumeric":

@@ -13,7 +13,6 @@ from express.language.model import (
     ArrayTemplate,
     Call,
     Expression,
-    Index,
     Literal,
     Machine,
     Name,
@@ -39,7 +38,7 @@ class Scope(msgspec.Struct):
     state: str
     variable: str = "data"
     retries: str = "0"
-    entered: str = "entered_time"
+    entered: str = '""'  # where nobody reads it
     item: tuple[str, str] | None = None
     known: dict[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
 

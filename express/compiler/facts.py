@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
+
 import msgspec
 
 from express.language.model import (
@@ -13,20 +16,34 @@ from express.language.model import (
     Name,
     ObjectTemplate,
     Path,
+    Segment,
+    State,
 )
 from express.runtime.limits import PAYLOAD
 from express.runtime.values import size
 
 ENDLESS = 1 << 60  # no bound
+SHORT = 512  # bytes that these fields of the Context Object never reach
+SHORT_CONTEXT = frozenset({
+    ("Execution", "Id"), ("Execution", "Name"), ("Execution", "StartTime"), ("Execution", "RoleArn"),
+    ("State", "Name"), ("State", "EnteredTime"), ("State", "RetryCount"), ("Map", "Item", "Index"),
+    ("StateMachine", "Id"), ("StateMachine", "Name"),
+})  # fmt: skip
 
 
 class Facts(msgspec.Struct, frozen=True):
     """``bound``: no more bytes as JSON than this. ``own``: the outermost object was made here, so a field may be set in place.
-    ``exclusive``: nobody else can reach anything inside, so a function may have it without a copy."""
+    ``exclusive``: nobody else can reach anything inside, so a function may have it without a copy.
+    ``fields``: the names of the outermost object's fields, where all are known.
+    ``known``: locals that hold the value of a path on the data already.
+    ``owed``: a state whose output may be over the limit, which is yet to be checked; since then the data has only grown."""
 
     bound: int = PAYLOAD
     own: bool = False
     exclusive: bool = False
+    fields: frozenset[str] | None = None
+    known: Mapping[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
+    owed: State | None = None
 
 
 def bound(node: Expression, data: int) -> int:
@@ -53,7 +70,10 @@ def _fixed(node: Expression, data: int, paths: list[Path]) -> int:
         if node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments):
             paths.append(node)
             return 0
-        return 2 * data if node.root == "$" else 2 * PAYLOAD
+        if node.root == "$$":
+            names = tuple(segment.name for segment in node.segments if isinstance(segment, Name))
+            return SHORT if names in SHORT_CONTEXT else 2 * PAYLOAD
+        return 2 * data
     return _call(node, data)
 
 
@@ -76,7 +96,7 @@ def _apart(paths: list[Path]) -> bool:
     keys = sorted(tuple(str(getattr(segment, "name", getattr(segment, "index", ""))) for segment in path.segments) for path in paths)
     if any(isinstance(segment, Index) and segment.index < 0 for path in paths for segment in path.segments) and len(paths) > 1:
         return False  # [-1] may be [3]
-    return all(key != after[: len(key)] for key, after in zip(keys, keys[1:], strict=False))
+    return all(key != after[: len(key)] for key, after in pairwise(keys))
 
 
 def _wrapping(path: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from express.compiler import states
+from express.compiler import shaping, states
 from express.compiler.facts import Facts
 from express.compiler.graph import Plan, Plans
 from express.compiler.measures import Measures
@@ -59,7 +59,15 @@ class Flow:
     def __init__(
         self, unit: Unit, plans: Plans, measures: Measures, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None = None
     ) -> None:
-        self.unit, self.plans, self.measures, self.machine, self.name, self.kind, self.item = unit, plans, measures, machine, name, kind, item
+        self.unit, self.plans, self.measures, self.machine, self.name, self.kind, self.item = (
+            unit,
+            plans,
+            measures,
+            machine,
+            name,
+            kind,
+            item,
+        )
         self.plan: Plan = plans.of(machine)
         self._functions: dict[str, str] = {}  # by head
         self._drivers: dict[int, str] = {}  # by group
@@ -204,6 +212,7 @@ class Flow:
 
     def _leave(self, frame: Frame, target: str) -> None:
         """Goes on in another function, or at the top of this one."""
+        shaping.settle(frame)
         source = self.unit.source
         if target == frame.head and target in self.plan.loops:
             source.line("continue")
@@ -217,6 +226,7 @@ class Flow:
             source.line(f"return {call}" if group is None else f"return None, {call}{', since' if self.measures.on else ''}")
 
     def _end(self, frame: Frame) -> None:
+        shaping.settle(frame)
         if self.kind == "root":
             self.measures.end()
         self.unit.source.line("return data" if frame.head not in self.plan.group else f"return None, {', '.join(self._handed_on)}")

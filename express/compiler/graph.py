@@ -113,7 +113,7 @@ class Plan:
                     if name in known:
                         leads[head].add(name)
                         continue
-                    if depth > DEEPEST or written >= LONGEST and not _small(self._states[name]):
+                    if depth > DEEPEST or (written >= LONGEST and not _small(self._states[name])):
                         known.add(name)
                         waiting.append(name)
                         leads[head].add(name)
@@ -175,10 +175,9 @@ def _cycles(leads: dict[str, set[str]]) -> dict[str, frozenset[str]]:
 
 
 def _depth(leads: dict[str, set[str]], groups: dict[str, frozenset[str]]) -> int:
-    """The longest row of groups that lead to each other. Tarjan finishes a group after all that it leads to, so `groups` is in that order."""
+    """The longest row of groups that lead to each other. Tarjan finishes a group after all it leads to: `groups` is in that order."""
     depth: dict[frozenset[str], int] = {}
     for group in dict.fromkeys(groups.values()):
         after = {groups[target] for member in group for target in leads[member]} - {group}
         depth[group] = 1 + max((depth[other] for other in after), default=0)
     return max(depth.values(), default=0)
-

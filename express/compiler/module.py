@@ -86,7 +86,7 @@ def generate(workflow: Workflow, name: str, bindings: Mapping[str, Binding], met
     unit = Unit(workflow, runtime, dict(bindings), metrics, numbers)
     unit.reveals_input = any(data.mentions(state, "Execution", "Input") for state in all_states(workflow))
     source = unit.source
-    source.comment(f"express {version}, from {ascii(name)} (sha256 {workflow.sha256[:8]}). Generated: change the definition, not this.")
+    source.comment(f"express {version}, from {name!a} (sha256 {workflow.sha256[:8]}). Generated: change the definition, not this.")
     entry = Flow(unit, Plans(unit.bindings), Measures(unit), workflow, "run", "root").write()
     text = source.text
     filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:6]}>"

@@ -13,12 +13,14 @@ NODES: frozenset[type[ast.AST]] = frozenset({
     ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.arguments, ast.arg, ast.Return, ast.Raise, ast.Expr, ast.Pass,
     ast.Assign, ast.AugAssign, ast.NamedExpr, ast.If, ast.While, ast.Break, ast.Continue, ast.Try, ast.ExceptHandler, ast.Await,
     ast.Name, ast.Load, ast.Store, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Starred,
-    ast.Dict, ast.List, ast.Tuple, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.Mod, ast.IfExp,
+    ast.Dict, ast.List, ast.Tuple, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.Mod,
+    ast.IfExp,
     ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
 })  # fmt: skip
 ATTRIBUTES = frozenset({
     "__class__",  # compared, never called
-    "input", "id", "name", "start_time", "role", "workflow_id", "workflow_name", "now", "source", "context", "clock", "wall",  # an execution's
+    # an execution's
+    "input", "id", "name", "start_time", "role", "workflow_id", "workflow_name", "now", "source", "context", "clock", "wall",
     "result", "failure", "error",  # a binding's, a failure's
     "counters", "delay",  # a Retry's
 })  # fmt: skip

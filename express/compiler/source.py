@@ -18,7 +18,8 @@ Role: TypeAlias = Literal["field", "argument", "input", "output", "items", "vari
 
 
 class Use(msgspec.Struct, frozen=True):
-    """A path that a line evaluates on the local ``variable``. ``field`` is the definition's field, ``text`` the intrinsic it is an argument of."""
+    """A path that a line evaluates on the local ``variable`` ("" is the Context Object). ``field`` is the definition's field, ``text`` the
+    intrinsic it is an argument of."""
 
     path: Path
     variable: str

@@ -26,7 +26,9 @@ class Unit:
     ``bindings`` maps the location of a Task state to what it calls. ``metrics`` is the workflow's, or None: then nothing is measured.
     """
 
-    def __init__(self, workflow: Workflow, runtime: dict[str, Any], bindings: dict[str, Binding], metrics: Any, numbers: dict[str, int]) -> None:
+    def __init__(
+        self, workflow: Workflow, runtime: dict[str, Any], bindings: dict[str, Binding], metrics: Any, numbers: dict[str, int]
+    ) -> None:
         self.workflow, self.bindings, self.metrics, self.numbers = workflow, bindings, metrics, numbers
         self.source = Source()
         self.objects: dict[str, Any] = dict(runtime)

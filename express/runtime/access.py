@@ -21,7 +21,7 @@ class Refused(Exception):  # noqa: N818 - named for what happened
         super().__init__(cause)
 
 
-class OutputTooLarge(StateError):
+class OutputTooLarge(StateError):  # noqa: N818
     """A state's output is over the limit: unlike a task's result over it, nothing but its own name catches this."""
 
     __slots__ = ()
@@ -51,7 +51,7 @@ def present(value: Any, *steps: str | int) -> bool:
 def array(value: Any, path: str) -> list[Any]:
     """What ItemsPath selects, which must be an array."""
     if value.__class__ is not list:
-        raise Refused(f"Reference path \"{path}\" must point to array.")
+        raise Refused(f'Reference path "{path}" must point to array.')
     items: list[Any] = value
     return items
 
@@ -81,7 +81,9 @@ def until(execution: Execution, value: Any, path: str) -> float:
     instant = timestamps.seconds(value) if value.__class__ is str else None
     if instant is None:
         shown = value if value.__class__ is str else dumps(value).decode()
-        raise Refused(f"The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {path} == {shown}")
+        raise Refused(
+            f"The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {path} == {shown}"
+        )
     return instant - execution.clock.wall()
 
 

@@ -1,0 +1,139 @@
+"""What happens to data on its way into and out of a state: InputPath, ResultPath, OutputPath, and the 256 KiB limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from express.compiler import data
+from express.compiler.facts import Facts
+from express.compiler.source import Display, Leaf, Piece, Use, call, literal, uses
+from express.language.model import ROOT, Fallible, Index, Name, Path, Producer, State, Wait
+from express.language.paths import definite
+from express.runtime.limits import PAYLOAD
+
+if TYPE_CHECKING:
+    from express.compiler.flow import Frame
+
+
+class Result:
+    """A state's result: the piece that computes it, and what is known of it.
+
+    ``size`` bounds it; ``exclusive``: nobody else can reach it; ``whole``: the data itself may be in it; ``fields`` as in Facts.
+    """
+
+    def __init__(
+        self, piece: Piece, size: int, *, exclusive: bool = False, whole: bool = True, fields: frozenset[str] | None = None
+    ) -> None:
+        self.piece, self.size, self.exclusive, self.whole, self.fields = piece, size, exclusive, whole, fields
+
+    @property
+    def made_here(self) -> bool:
+        """Whether the outermost object is made by this very piece."""
+        return isinstance(self.piece, Display) and self.piece.start == "{"
+
+
+def begin(frame: Frame, state: State) -> data.Scope:
+    """Where a state begins: what its paths mean; its time of entry, if somebody reads it."""
+    if data.mentions(state, "State", "EnteredTime"):
+        frame.source.line(f"entered_time = {frame.unit.execution()}.now()")
+    return data.Scope(frame.unit, state.name, item=frame.item, known=dict(frame.facts.known))
+
+
+def effective(frame: Frame, state: Producer, scope: data.Scope) -> data.Scope:
+    """InputPath of a state that needs its raw input later: the effective input is another local."""
+    if state.input_path == ROOT:
+        return scope
+    variable = frame.names.new(state.name, "_input")
+    piece = Leaf("{}") if state.input_path is None else data.path(state.input_path, scope, "InputPath", "input")
+    frame.source.statement(f"{variable} = ", piece)
+    return scope.on(variable)
+
+
+def narrow(frame: Frame, path: Path | None, scope: data.Scope, field: str) -> None:
+    """InputPath or OutputPath: the data becomes the part of it that the path selects."""
+    if path == ROOT:
+        return
+    settle(frame)
+    if path is None:
+        frame.source.line("data = {}")
+        frame.facts = Facts(bound=2, own=True, exclusive=True, fields=frozenset())
+        return
+    scope.known = dict(frame.facts.known)
+    frame.source.statement("data = ", data.path(path, scope, field, "input" if field == "InputPath" else "output"))
+    scope.known = {}
+    from_data = path.root == "$"
+    size = frame.facts.bound if from_data and definite(path) else 4 * PAYLOAD
+    frame.facts = Facts(bound=size, exclusive=frame.facts.exclusive and from_data)
+
+
+def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_place: bool = True, field: str = "ResultPath") -> None:
+    """ResultPath: the data becomes the raw input with the result at its place."""
+    source, facts, piece = frame.source, frame.facts, result.piece
+    if path is None:
+        # The result is dropped, but what computes it may fail
+        if uses(piece) or not isinstance(piece, Leaf) or "(" in piece.text:
+            source.statement("", piece)
+        return
+    if not path.segments:
+        settle(frame)
+        source.statement("data = ", piece)
+        frame.facts = Facts(bound=result.size, own=result.made_here, exclusive=result.exclusive, fields=result.fields)
+        return
+    first, *more = path.segments
+    added = result.size + sum(len(literal(segment.name)) + 8 for segment in path.segments if isinstance(segment, Name)) + 8
+    grown = facts.fields is not None and not more and isinstance(first, Name) and first.name not in facts.fields
+    if not grown:
+        settle(frame)  # it may take the place of something larger
+        facts = frame.facts
+    fields = facts.fields | {first.name} if facts.fields is not None and isinstance(first, Name) else None
+    frame.facts = replace(
+        facts, known={}, bound=facts.bound + added, own=True, exclusive=facts.exclusive and result.exclusive, fields=fields
+    )
+    use = (Use(path, "data", "result", field),)
+    if more or not isinstance(first, Name):
+        source.statement("data = ", call("put", Leaf("data", use), steps(path), piece))
+    elif facts.own and in_place and not result.whole:
+        source.statement(f"data[{literal(first.name)}] = ", piece)
+    else:
+        source.statement("data = ", Display("{", (("", Leaf("**data", use)), (f"{literal(first.name)}: ", piece)), "}"))
+
+
+def steps(path: Path) -> str:
+    """The names and indexes of a reference path as a tuple."""
+    found = []
+    for segment in path.segments:
+        if isinstance(segment, Name):
+            found.append(literal(segment.name))
+        elif isinstance(segment, Index):
+            found.append(str(segment.index))
+    return f"({', '.join(found)})" if len(found) > 1 else f"({found[0]},)"
+
+
+def limit(frame: Frame, state: State, *, now: bool = False) -> None:
+    """A state's output is complete. It is measured only where it could be over the limit, and then as late as nobody can tell."""
+    if frame.facts.bound > PAYLOAD:
+        if frame.facts.owed is None:
+            frame.facts = replace(frame.facts, owed=state)
+        if now:
+            settle(frame)
+
+
+def settle(frame: Frame) -> None:
+    """Measures now, if that is still to be done."""
+    owed = frame.facts.owed
+    if owed is not None:
+        with frame.source.at(frame.unit.place(owed)), frame.source.block(f"if not at_most(data, {PAYLOAD}):"):
+            frame.source.line(f"raise too_large({text(frame, owed.name)})")
+        frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
+
+
+def leave(frame: Frame, state: State) -> None:
+    """A state ends. Those that neither wait nor call anything are quick."""
+    frame.measures.left(frame.unit.numbers[state.location], state.name, quick=not isinstance(state, (Fallible, Wait)))
+
+
+def text(frame: Frame, value: str) -> str:
+    """A text from the definition as an argument."""
+    return data.value(value, frame.unit, "text").text

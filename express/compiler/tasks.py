@@ -1,0 +1,191 @@
+"""Task, Parallel and Map to Python: what one attempt does; Retry and Catch are put around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
+
+from express.compiler import data, failures, shaping
+from express.compiler.facts import ENDLESS, bound
+from express.compiler.shaping import Result
+from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
+from express.language.model import ROOT, Fallible, Literal, Map, Parallel, Path, Task
+from express.runtime.limits import PAYLOAD
+
+if TYPE_CHECKING:
+    from express.compiler.flow import Frame
+
+WRAPPING = 4_096  # bytes that a resource may put around a function's result
+
+
+class Attempt(Protocol):
+    """One attempt of a state: ``write`` writes the statements before its result and gives the piece that is its result."""
+
+    def write(self, scope: data.Scope, attempt: str) -> Result: ...
+
+
+def write(frame: Frame, state: Fallible) -> None:
+    """A state that Retry and Catch can be around."""
+    shaping.settle(frame)
+    number = frame.unit.numbers[state.location]
+    if frame.flow.plans.waits(state):
+        frame.measures.entered(number)
+    scope = shaping.begin(frame, state)
+    inner = shaping.effective(frame, state, scope)
+    attempt = _ATTEMPTS[type(state)](frame, state)
+    retried = failures.retried(state)
+    if retried:
+        inner.retries = scope.retries = "(attempt - 1)"
+    guarded = retried or bool(state.catch)
+
+    def tried() -> None:
+        timed = retried and isinstance(state, Task) and frame.measures.on
+        if timed:
+            frame.source.line("tried = clock()")
+        result = attempt.write(inner, "attempt" if retried else "1")
+        if timed:
+            result = _held(frame, result)
+            frame.measures.attempt(number, state.name)
+        if state.result_selector is not None:
+            result = _selected(frame, state, _held(frame, result), inner)
+        elif state.result_path is not None and state.result_path.segments and not frame.facts.own:
+            result = _held(frame, result)  # the call comes before ResultPath may fail
+        shaping.put(frame, state, state.result_path, result, in_place=not guarded)
+        shaping.limit(frame, state, now=guarded)
+
+    failures.write(frame, state, tried)
+    shaping.narrow(frame, state.output_path, scope, "OutputPath")
+    shaping.limit(frame, state)
+    shaping.leave(frame, state)
+
+
+def _held(frame: Frame, result: Result) -> Result:
+    """The result in a local."""
+    if flat(result.piece) != "result":
+        frame.source.statement("result = ", result.piece)
+    return Result(Leaf("result"), result.size, exclusive=result.exclusive, whole=result.whole)
+
+
+def _selected(frame: Frame, state: Fallible, result: Result, scope: data.Scope) -> Result:
+    """ResultSelector."""
+    node = state.result_selector
+    assert node is not None
+    piece = data.expression(node, scope.on("result"), "ResultSelector")
+    exclusive = result.exclusive and not data.shared(node)
+    return Result(piece, bound(node, min(result.size, 4 * PAYLOAD)), exclusive=exclusive, whole=result.whole)
+
+
+def number(frame: Frame, path: Path, scope: data.Scope, field: str, role: Role = "timeout") -> Piece:
+    """A whole number that a path selects."""
+    return call("seconds_of", data.path(path, scope, field, role), shaping.text(frame, path.text), f'"{field}"')
+
+
+class _Task:
+    """Payload, call, result."""
+
+    def __init__(self, frame: Frame, state: Task) -> None:
+        self.frame, self.state = frame, state
+        self.binding = frame.unit.bindings[state.location]
+        self.name = frame.unit.object(self.binding, state.name, "_task")
+        plain = getattr(self.binding, "plain", None)
+        # The bare function, if calling it is all there is to do; an exception of its own then needs no more than a `try`
+        self.function = None
+        if plain is not None and state.timeout_seconds is None:
+            self.function = frame.unit.object(plain, getattr(plain, "__name__", state.name))
+
+    def write(self, scope: data.Scope, attempt: str) -> Result:
+        state, frame, source = self.state, self.frame, self.frame.source
+        payload: Piece = Leaf(scope.variable)
+        if state.parameters is not None:
+            payload = data.expression(state.parameters, scope, "Parameters")
+        if not self._given_away():
+            payload = call("copy", payload)
+        if self.function is not None:
+            # What goes wrong inside this `try` is the function's, so the payload is computed before it
+            if flat(payload) != scope.variable:
+                source.statement("given = ", payload)
+                payload = Leaf("given")
+            with source.block("try:"):
+                source.statement("result = ", call(self.function, payload))
+            with source.block("except RAISED as error:"):
+                source.line(f"raise {self.name}.failure(error, execution) from None")
+            piece: Piece = call(f"{self.name}.result", "result")
+        else:
+            function = "await call" if self.binding.inline is None else "call_inline"
+            arguments: list[Piece | str] = [frame.unit.execution(), self.name, payload, shaping.text(frame, state.name), attempt]
+            if state.timeout_seconds is not None:
+                arguments.append(self._timeout(state.timeout_seconds, scope))
+            piece = call(function, *arguments)
+        return Result(piece, PAYLOAD + (WRAPPING if self._wraps else 0), exclusive=True, whole=False)
+
+    @property
+    def _wraps(self) -> bool:
+        return not self.state.resource.startswith("arn:aws:lambda")
+
+    def _given_away(self) -> bool:
+        """Whether nobody looks at the payload, or at anything in it, once the function has it."""
+        state = self.state
+        if not self.frame.facts.exclusive or data.shared(state.parameters) or state.retry or state.result_path != ROOT:
+            return False
+        return all(catcher.result_path == ROOT for catcher in state.catch)
+
+    def _timeout(self, node: Literal | Path, scope: data.Scope) -> Piece:
+        return Leaf(literal(node.value)) if isinstance(node, Literal) else number(self.frame, node, scope, "TimeoutSecondsPath")
+
+
+class _Parallel:
+    """All branches on the same input; their results in a list."""
+
+    def __init__(self, frame: Frame, state: Parallel) -> None:
+        self.frame, self.state = frame, state
+        self.entries = [
+            frame.machine(branch, f"{state.name} branch {position}", "branch", frame.item)
+            for position, branch in enumerate(state.branches, 1)
+        ]
+
+    def write(self, scope: data.Scope, attempt: str) -> Result:
+        state, frame = self.state, self.frame
+        given = scope.variable
+        if state.parameters is not None:
+            frame.source.statement("given = ", data.expression(state.parameters, scope, "Parameters"))
+            given = "given"
+        item = "".join(f", {name}" for name in frame.item or ())
+        if all(entry.plain for entry in self.entries):
+            calls = tuple(("", Leaf(f"{entry.name}({given}, execution{item})")) for entry in self.entries)
+            return Result(Display("[", calls, "]"), ENDLESS)
+        # Inside a Map, a branch is told the item
+        names = [f"lambda data, execution: {entry.name}(data, execution{item})" if item else entry.name for entry in self.entries]
+        branches = Display("(", tuple(("", Leaf(name)) for name in names), ",)" if len(names) == 1 else ")")
+        return Result(call("await parallel", frame.unit.execution(), branches, given), ENDLESS)
+
+
+class _Map:
+    """The processor on every item; its results in a list."""
+
+    item = ("index", "item_value")
+
+    def __init__(self, frame: Frame, state: Map) -> None:
+        self.frame, self.state = frame, state
+        self.entry = frame.machine(state.processor, f"{state.name} item", "body", self.item)
+
+    def write(self, scope: data.Scope, attempt: str) -> Result:
+        state, frame, source = self.state, self.frame, self.frame.source
+        items = data.path(state.items_path, scope, "ItemsPath", "items")
+        source.statement("items = ", call("array_of", items, shaping.text(frame, state.items_path.text)))
+        maker = "None"
+        if state.parameters is not None:
+            maker = frame.names.new(state.name, "_selected")
+            inner = replace(scope, item=self.item, known={})
+            source.gap()
+            with source.block(f"def {maker}({', '.join(self.item)}):"):
+                source.statement("return ", data.expression(state.parameters, inner, "ItemSelector"))
+            source.gap()
+        limit = state.max_concurrency
+        concurrency = Leaf(literal(limit.value)) if isinstance(limit, Literal) else number(frame, limit, scope, "MaxConcurrencyPath")
+        transitions = str(len(state.processor.states))
+        return Result(call("await each", frame.unit.execution(), self.entry.name, "items", concurrency, maker, transitions), ENDLESS)
+
+
+_ATTEMPTS: dict[type[Fallible], Callable[[Frame, Any], Attempt]] = {Task: _Task, Parallel: _Parallel, Map: _Map}
