@@ -26,6 +26,8 @@ class Function(Generic[F]):
     ``concurrency`` is how many calls may run at a time, None for no limit of its own.
     """
 
+    wrapped: F
+
     def __init__(self, wrapped: F, name: str | None = None, run: Mode | None = None, concurrency: int | None = None) -> None:
         inner: F = wrapped.wrapped if isinstance(wrapped, Function) else wrapped
         functools.update_wrapper(self, inner)  # first: it brings along the function's own attributes
