@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from express.language import intrinsics, paths, templates
-from express.language.findings import NO_PATH, NOT_YET, Findings, below, shown
+from express.language.findings import NO_DOLLAR, NO_PATH, NOT_YET, Findings, below, shown
 from express.language.model import ROOT, Call, Expression, Literal, Path
 from express.language.scanner import SyntaxProblem
 
@@ -85,7 +85,8 @@ class Fields:
         if isinstance(value, str) and value in choices:
             return value
         near = self.findings.suggestion(value, choices) if isinstance(value, str) and len(choices) > 3 else ""
-        self.error(name, f"expected {' or '.join(choices)}, found {shown(value)}{near}")
+        listed = " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+        self.error(name, f"expected {listed}, found {shown(value)}{near}")
         return default
 
     def flag(self, name: str) -> bool:
@@ -183,6 +184,9 @@ class Fields:
     def template(self, name: str) -> Expression | None:
         if name not in self.raw:
             return None
+        if looks_like_a_path(self.raw[name]):
+            message = f"{name} is this text itself: to look values up, make it an object with fields such as 'order.$'"
+            self.findings.warning(self.at(name), message, NO_DOLLAR)
         return templates.parse(self.raw[name], self.at(name), self.findings)
 
     def _path(self, name: str, value: Any) -> Path | None:

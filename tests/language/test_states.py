@@ -216,12 +216,7 @@ ONE_NEXT = "One of these fields is required: [Next, End]"
         (machine({}), ["/States/A: The field 'Type' is required but was missing"]),
         (
             ending("Tsk", Resource="x"),
-            [
-                (
-                    "/States/A/Type: expected Task or Pass or Choice or Wait or Succeed or Fail or Parallel or Map, found 'Tsk' "
-                    "(did you mean 'Task'?)"
-                )
-            ],
+            [("/States/A/Type: expected Task, Pass, Choice, Wait, Succeed, Fail, Parallel or Map, found 'Tsk' (did you mean 'Task'?)")],
         ),
         ({"StartAt": "A", "States": {"A": 5}}, ["/States/A: expected an object with the fields of a state, found 5"]),
         (

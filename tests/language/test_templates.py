@@ -80,6 +80,10 @@ def test_a_template_may_be_sixty_four_deep_and_no_deeper() -> None:
     ("parameters", "expected"),
     [
         (
+            "$.a",
+            "/States/A/Parameters: Parameters is this text itself: to look values up, make it an object with fields such as 'order.$'",
+        ),
+        (
             {"x": "$.a"},
             "/States/A/Parameters/x: 'x' holds the text itself: to look the value up, name the field 'x.$'",
         ),
