@@ -7,6 +7,7 @@ import linecache
 import os
 import weakref
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,18 +45,44 @@ class Program:
         self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
         states = all_states(workflow)
         self.states = tuple(state.name for state in states)
-        bindings = _bind(states, functions or {}, missing)
-        self.bindings: tuple[Binding, ...] = tuple(bindings.values())
+        self._bound = _bind(states, functions or {}, missing)
+        self.bindings: tuple[Binding, ...] = tuple(self._bound.values())
         self.metrics: WorkflowMetrics | None = None
         if metrics:
             self.metrics = WorkflowMetrics(name, workflow.sha256, [(state.name, type(state).__name__) for state in states])
-        module = generate(workflow, name, bindings, self.metrics, BOUNDS, VERSION)
-        self.source, self.plain, self.anonymous = module.text, module.plain, module.anonymous
-        self._table = module.table
-        self._blame = Blame(module.filename, module.table, module.event_ids, self.metrics)
-        self.evaluate: Callable[[Any, Execution], Any] = _load(module, self._blame)
+        module = self._generate(text=False)
+        self.source, self.plain, self.anonymous, self._table = module.text, module.plain, module.anonymous, module.table
+        self._blames: list[Blame] = []
+        self.evaluate: Callable[[Any, Execution], Any] = self._load(module)
+
+    @cached_property
+    def process(self) -> Callable[[bytes, Execution | None], bytes]:
+        """For a plain program: an event's JSON text to its output's; ValueError (Undecodable) for what is not JSON.
+
+        The same code as ``evaluate``, but an event is decoded only as far as the workflow looks at it, and encoding the output measures it.
+        """
+        if not self.plain:
+            raise TypeError("only a plain program can turn text into text at once")
+        return self._load(self._generate(text=True))
+
+    def _generate(self, *, text: bool) -> Module:
+        return generate(self.workflow, self.name, self._bound, self.metrics, BOUNDS, VERSION, text=text)
+
+    def _load(self, module: Module) -> Callable[[Any, Any], Any]:
+        """Executes the module's text, with its objects and without builtins; tracebacks show its lines as long as this program lives."""
+        projected: frozenset[str] = frozenset() if module.projection is None else module.projection.states
+        blame = Blame(module.filename, module.table, module.event_ids, projected, self.metrics)
+        self._blames.append(blame)
+        namespace = {
+            **module.objects,
+            "attempted": blame.attempted, "failed": blame.failed, "ended": blame.ended,
+            "__builtins__": {}, "__name__": "express.generated",
+        }  # fmt: skip
+        exec(builtins.compile(module.text, module.filename, "exec", dont_inherit=True), namespace)
         linecache.cache[module.filename] = (len(module.text), None, module.text.splitlines(True), module.filename)
         weakref.finalize(self, linecache.cache.pop, module.filename, None)
+        evaluate: Callable[[Any, Any], Any] = namespace["run"]
+        return evaluate
 
     def __repr__(self) -> str:
         return f"<express.Program {self.name!r} {self.sha256[:8]}>"
@@ -69,7 +96,7 @@ class Program:
 
     def explain(self, error: BaseException) -> str | None:
         """``in /States/Charge of <express orders@1a2b3c>``, if ``error`` came through generated code."""
-        return self._blame.explain(error)
+        return next((found for blame in self._blames if (found := blame.explain(error)) is not None), None)
 
     def run(self, event: Any, *, clock: Clock | None = None, name: str | None = None, context: Mapping[str, Any] | None = None) -> Outcome:
         """What becomes of ``event``, for scripts and notebooks."""
@@ -111,18 +138,6 @@ def _bind(states: list[model.State], functions: Functions, missing: Literal["err
     if problems:
         raise DefinitionError(problems)
     return bound
-
-
-def _load(module: Module, blame: Blame) -> Callable[[Any, Execution], Any]:
-    """Executes the module's text, with its objects and without builtins."""
-    namespace = {
-        **module.objects,
-        "attempted": blame.attempted, "failed": blame.failed, "ended": blame.ended,
-        "__builtins__": {}, "__name__": "express.generated",
-    }  # fmt: skip
-    exec(builtins.compile(module.text, module.filename, "exec", dont_inherit=True), namespace)
-    evaluate: Callable[[Any, Execution], Any] = namespace["run"]
-    return evaluate
 
 
 def compile(  # noqa: A001 - the word for it

@@ -16,7 +16,7 @@ from express.language.model import Index, Name, Path
 from express.runtime.access import Refused
 from express.runtime.failures import ExecutionTimedOut, StateError
 from express.runtime.paths import compile_path
-from express.runtime.values import dumps
+from express.runtime.values import dumps, loads
 
 LONGEST_CAUSE = 32_768  # characters: AWS
 SPEAKS_OF_STATES = frozenset({"express.runtime.intrinsics", "express.runtime.paths"})  # their causes lack the state's name
@@ -26,8 +26,10 @@ MISSING = (KeyError, IndexError, TypeError)  # what a subscript raises
 class Blame:
     """Knows the lines of one program. ``attempted``, ``failed`` and ``ended`` are what its code calls with what it has caught."""
 
-    def __init__(self, filename: str, table: Mapping[int, Line], event_ids: Mapping[str, int], metrics: Any) -> None:
-        self.filename, self._table, self._event_ids, self._metrics = filename, table, event_ids, metrics
+    def __init__(
+        self, filename: str, table: Mapping[int, Line], event_ids: Mapping[str, int], projected: frozenset[str], metrics: Any
+    ) -> None:
+        self.filename, self._table, self._event_ids, self._projected, self._metrics = filename, table, event_ids, projected, metrics
 
     # --- Called by generated code -------------------------------------------------------------------------------------------------
 
@@ -64,7 +66,8 @@ class Blame:
             if self._metrics is not None:
                 if not line.place.counted:
                     self._metrics.failed(line.place.number, "States.Runtime" if failure is None else failure.error)
-                self._metrics.seconds[line.place.number].observe(perf_counter() - head.tb_frame.f_locals["since"])
+                if not line.place.left:
+                    self._metrics.seconds[line.place.number].observe(perf_counter() - head.tb_frame.f_locals["since"])
             if not line.place.counted:
                 self._attempts(execution, line, head.tb_frame)
         return error if failure is None else failure
@@ -143,7 +146,12 @@ class Blame:
                     cause = f"Unable to apply ReferencePath {use.path.text} to input {_shown(value)}"
                     return StateError("States.ResultPathMatchFailure", self._cause(line, cause))
                 continue
-            value = execution.context(line.place.name, execution.now()) if use.path.root == "$$" else variables.get(use.variable)
+            if use.path.root == "$$":
+                value = execution.context(line.place.name, execution.now())
+            elif line.place.location in self._projected:
+                value = loads(variables["raw"])  # the sentence shows the whole event, of which only a part was decoded
+            else:
+                value = variables.get(use.variable)
             try:
                 compile_path(use.path.segments)(value)
             except MISSING:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from express.compiler import shaping, states
 from express.compiler.facts import Facts
@@ -15,7 +16,7 @@ from express.compiler.measures import Measures
 from express.compiler.source import Place
 from express.compiler.unit import Unit
 from express.language.model import Machine
-from express.runtime.limits import TRANSITIONS_PER_BREATH
+from express.runtime.limits import PAYLOAD, TRANSITIONS_PER_BREATH
 
 Kind: TypeAlias = Literal["root", "branch", "body"]
 
@@ -73,9 +74,10 @@ class Flow:
         self._drivers: dict[int, str] = {}  # by group
         self._unwritten: list[str] = []
         self._inner: list[Flow] = []
-        self._parameters = ["data", "execution", *(item or ())]
+        carried = ["data", "execution", *(item or ())]
+        self._parameters = ["raw", "execution"] if unit.text and kind == "root" else carried
         since = ["since"] if measures.on else []
-        self._carried = [*self._parameters, *since, *(["begun"] if since and kind == "root" else [])]
+        self._carried = [*carried, *since, *(["begun"] if since and kind == "root" else [])]
         self._handed_on = ["data", *since]
         self._await = "" if self.plan.plain else "await "
 
@@ -92,7 +94,7 @@ class Flow:
                         self.unit.source.line(f"return {self._call(start)}")
                     self.measures.aborted()
                 else:
-                    self.measures.start(root=self.kind == "root")
+                    self._begin()
                     self.unit.source.line(f"return {self._call(start)}")
         while self._unwritten:
             head = self._unwritten.pop(0)
@@ -133,12 +135,18 @@ class Flow:
             self._drivers[group] = self.unit.names.new(f"{self.name} steps")
         return f"{self._await}{self._drivers[group]}({', '.join([self._of(head), *self._carried])})"
 
+    def _begin(self) -> None:
+        """The first lines of the machine."""
+        if "raw" in self._parameters:
+            self.unit.source.line("data = decode(raw)")
+        self.measures.start(root=self.kind == "root")
+
     def _write(self, head: str, name: str, *, first: bool) -> None:
         source = self.unit.source
         with self._function(name, self._parameters if first else self._carried):
             frame = Frame(self, head)
             if first:
-                self.measures.start(root=self.kind == "root")
+                self._begin()
                 # The event is nobody else's, unless somebody reads the Context Object's Execution.Input
                 frame.facts = Facts(exclusive=self.kind == "root" and not self.unit.reveals_input)
             if head in self.plan.loops:
@@ -226,7 +234,24 @@ class Flow:
             source.line(f"return {call}" if group is None else f"return None, {call}{', since' if self.measures.on else ''}")
 
     def _end(self, frame: Frame) -> None:
+        source = self.unit.source
+        if self.unit.text and self.kind == "root":
+            self._end_with_text(frame)
+            return
         shaping.settle(frame)
         if self.kind == "root":
             self.measures.end()
-        self.unit.source.line("return data" if frame.head not in self.plan.group else f"return None, {', '.join(self._handed_on)}")
+        source.line("return data" if frame.head not in self.plan.group else f"return None, {', '.join(self._handed_on)}")
+
+    def _end_with_text(self, frame: Frame) -> None:
+        """The data as JSON. Its size costs nothing then."""
+        source, owed = self.unit.source, frame.facts.owed
+        with source.block("try:"):
+            source.line("output = encode(data)")
+        with source.block("except TypeError:"):  # an integer of more than 64 bits, or nested deeper than the fast encoder goes
+            source.line("output = dumps(data)")
+        if owed is not None:
+            with source.at(replace(self.unit.place(owed), left=True)), source.block(f"if len(output) > {PAYLOAD}:"):
+                source.line(f"raise too_large({shaping.text(frame, owed.name)})")
+        self.measures.end()
+        source.line("return output")

@@ -69,6 +69,7 @@ class Plan:
     """
 
     def __init__(self, machine: Machine, plans: Plans) -> None:
+        self.machine = machine
         self._states = states = machine.states
         ways: dict[str, int] = {machine.start_at: 1}
         pending = [machine.start_at]

@@ -39,10 +39,9 @@ class Measures:
         counts, total = self._histogram("seconds", number, name)
         line = self._unit.source.line
         line("left = clock()")
-        line("seconds = left - since")
+        line("seconds, since = left - since, left")
         line(f"{counts}[{f'0 if seconds <= {FIRST} else ' if quick else ''}bucket(BOUNDS, seconds)] += 1")
         line(f"{total}[0] += seconds")
-        line("since = left")
 
     def attempt(self, number: int, name: str) -> None:
         """An attempt of a task has succeeded; it began at ``tried``."""

@@ -8,16 +8,20 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
+import orjson
 
 from express.compiler import data
+from express.compiler import projection as projections
 from express.compiler.flow import Flow
 from express.compiler.graph import Plans, exits
 from express.compiler.measures import Measures
+from express.compiler.projection import Projection
 from express.compiler.safety import check
 from express.compiler.source import Line
 from express.compiler.unit import Binding, Unit
 from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
 from express.runtime import access, branches, comparisons, intrinsics, paths, suspensions, values
+from express.runtime.decoding import projector, whole
 from express.runtime.failures import StateError
 
 
@@ -31,6 +35,7 @@ class Module(msgspec.Struct):
     event_ids: Mapping[str, int]
     plain: bool
     anonymous: bool
+    projection: Projection | None
 
 
 def machines(machine: Machine) -> Iterator[Machine]:
@@ -55,7 +60,8 @@ RUNTIME: dict[str, Any] = {
     "error_output": access.error_output,
     # values
     "copy": values.copy, "at_most": values.at_most, "NUMBERS": access.NUMBERS, "item": paths.item, "put": paths.put,
-    "present": access.present, "array_of": access.array, "text": access.text, "seconds_of": access.seconds_of, "until": access.until,
+    "present": access.present, "array_of": access.array, "text_of": access.text, "seconds_of": access.seconds_of, "until": access.until,
+    "dumps": values.dumps, "encode": orjson.dumps, "decode": whole, "len": len, "TypeError": TypeError,
     # what waits
     "sleep": suspensions.sleep, "breathe": suspensions.breathe, "call": suspensions.call, "call_inline": suspensions.call_inline,
     "parallel": branches.parallel, "each": branches.each,
@@ -68,8 +74,13 @@ FILLED_IN = ("attempted", "failed", "ended")  # by whoever runs the module: they
 MEASURED = ("BOUNDS", "started", "statuses", "entered", "run_counts", "run_seconds", "retried", "caught")
 
 
-def generate(workflow: Workflow, name: str, bindings: Mapping[str, Binding], metrics: Any, bounds: Any, version: str) -> Module:
-    """The module of a workflow. ``bindings`` has what each Task calls by the state's location; ``metrics`` is None to measure nothing."""
+def generate(
+    workflow: Workflow, name: str, bindings: Mapping[str, Binding], metrics: Any, bounds: Any, version: str, *, text: bool = False
+) -> Module:
+    """The module of a workflow. ``bindings`` has what each Task calls by the state's location; ``metrics`` is None to measure nothing.
+
+    ``text``: its ``run`` takes an event as JSON text and returns the output as JSON text.
+    """
     numbers = {state.location: number for number, state in enumerate(all_states(workflow))}
     runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN)}
     if metrics is not None:
@@ -85,14 +96,18 @@ def generate(workflow: Workflow, name: str, bindings: Mapping[str, Binding], met
                 metrics.attempts[numbers[state.location]] = metrics.seconds[numbers[state.location]]
     unit = Unit(workflow, runtime, dict(bindings), metrics, numbers)
     unit.reveals_input = any(data.mentions(state, "Execution", "Input") for state in all_states(workflow))
+    unit.text = text
+    plans = Plans(unit.bindings)
+    projection = projections.of(plans.of(workflow)) if text and not unit.reveals_input else None
+    unit.objects["decode"] = whole if projection is None else projector(projection.shape)
     source = unit.source
     source.comment(f"express {version}, from {name!a} (sha256 {workflow.sha256[:8]}). Generated: change the definition, not this.")
-    entry = Flow(unit, Plans(unit.bindings), Measures(unit), workflow, "run", "root").write()
-    text = source.text
-    filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:6]}>"
-    check(text, unit.objects, filename)
+    entry = Flow(unit, plans, Measures(unit), workflow, "run", "root").write()
+    written = source.text
+    filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:6]}{' text' if unit.text else ''}>"
+    check(written, unit.objects, filename)
     anonymous = entry.plain and not unit.looks_at_execution and not any(_takes_context(binding) for binding in bindings.values())
-    return Module(text, filename, source.table, unit.objects, _event_ids(workflow), entry.plain, anonymous)
+    return Module(written, filename, source.table, unit.objects, _event_ids(workflow), entry.plain, anonymous, projection)
 
 
 def _takes_context(binding: Binding) -> bool:

@@ -117,14 +117,14 @@ def limit(frame: Frame, state: State, *, now: bool = False) -> None:
         if frame.facts.owed is None:
             frame.facts = replace(frame.facts, owed=state)
         if now:
-            settle(frame)
+            settle(frame, left=False)
 
 
-def settle(frame: Frame) -> None:
-    """Measures now, if that is still to be done."""
+def settle(frame: Frame, *, left: bool = True) -> None:
+    """Measures now, if that is still to be done. ``left``: the state whose output it is has been left."""
     owed = frame.facts.owed
     if owed is not None:
-        with frame.source.at(frame.unit.place(owed)), frame.source.block(f"if not at_most(data, {PAYLOAD}):"):
+        with frame.source.at(replace(frame.unit.place(owed), left=left)), frame.source.block(f"if not at_most(data, {PAYLOAD}):"):
             frame.source.line(f"raise too_large({text(frame, owed.name)})")
         frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
 

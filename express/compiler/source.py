@@ -32,7 +32,7 @@ class Place(msgspec.Struct, frozen=True):
     """What a line belongs to: a state by its number in the metrics (-1: no single one), name and JSON pointer.
 
     What is raised on a line that is ``handed_on`` has been dealt with in the function it calls; on one that is ``counted``, the attempt
-    that failed has been counted already.
+    that failed has been counted already; on one that comes when the state is ``left``, its seconds have been.
     """
 
     number: int
@@ -41,6 +41,7 @@ class Place(msgspec.Struct, frozen=True):
     task: bool = False
     handed_on: bool = False
     counted: bool = False
+    left: bool = False
 
 
 class Line(msgspec.Struct, frozen=True):

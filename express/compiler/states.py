@@ -86,7 +86,7 @@ def _fail(frame: Frame, state: Fail) -> Following:
             return Leaf("None")
         if isinstance(node, Literal):
             return data.value(node.value, frame.unit, f"{state.name} {field}")
-        return call("text", data.expression(node, scope, f"{field}Path"), shaping.text(frame, node.text), f'"{field}Path"')
+        return call("text_of", data.expression(node, scope, f"{field}Path"), shaping.text(frame, node.text), f'"{field}Path"')
 
     frame.source.statement("raise ", call("StateError", part(state.error, "Error"), part(state.cause, "Cause")))
     return LEFT

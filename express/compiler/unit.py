@@ -35,7 +35,7 @@ class Unit:
         self.names = Names({*runtime, *PARAMETERS})
         self.looks_at_execution = False  # some line reads the execution
         self.reveals_input = False  # some line reads the Context Object's Execution.Input
-        self.event_ids: dict[str, int] = {}  # by location: the history event that AWS would have counted when the state was entered
+        self.text = False  # events come as JSON text, and results go as JSON text
 
     def object(self, value: Any, name: str, suffix: str = "") -> str:
         """A name under which the code finds ``value``."""
@@ -54,6 +54,6 @@ class Unit:
 
 # Names with a meaning of their own in every function
 PARAMETERS = frozenset({
-    "data", "execution", "since", "begun", "left", "seconds", "error", "failure", "result", "results", "given", "attempt", "tries", "tried",
-    "delay", "items", "index", "item_value", "entered_time", "turns", "step", "run", "chosen",
+    "data", "execution", "since", "begun", "left", "seconds", "error", "failure", "result", "output", "given", "attempt", "tries", "tried",
+    "delay", "raw", "items", "index", "item_value", "entered_time", "turns", "step", "run", "chosen",
 })  # fmt: skip

@@ -1,0 +1,45 @@
+"""JSON text to the part of it that a workflow looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+import msgspec
+
+from express.runtime.values import loads
+
+
+class Undecodable(ValueError):  # noqa: N818
+    """Text that is not JSON, or that nobody can keep; one sentence."""
+
+
+def whole(text: bytes) -> Any:
+    """All of it."""
+    try:
+        return loads(text)
+    except ValueError as error:
+        raise Undecodable(str(error)) from None
+
+
+def projector(shape: dict[str, Any]) -> Callable[[bytes], Any]:
+    """A decoder of objects with the fields of ``shape`` only. Anything that does not have that form is decoded whole.
+
+    The text is checked as far as it is skipped: it is JSON, but numbers in it may be of any size and values of any depth.
+    """
+    decode = msgspec.json.Decoder(_form(shape)).decode
+
+    def project(text: bytes) -> Any:
+        try:
+            if not text.isascii():
+                text.decode()  # what is skipped is not looked at, but it must be text
+            return decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return whole(text)
+
+    return project
+
+
+def _form(shape: dict[str, Any]) -> Any:
+    fields = {name: _form(inner) if inner else Any for name, inner in shape.items()}
+    return TypedDict("Event", fields, total=False)  # type: ignore[operator]
