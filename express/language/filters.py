@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,14 +22,11 @@ from express.language.scanner import Scanner, SyntaxProblem
 
 PARENTHESES = 32
 TERMS = 256  # conditions in one filter, members of one list
-PATTERN = 256  # characters of a regular expression
 
 _OPERATOR = re.compile(r"===|!==|==|!=|<=|>=|=~|<|>")
 _SAME = {"===": "==", "!==": "!="}  # Jayway's exact comparison
 _WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?(?![\w.])", re.ASCII)
-_PATTERN = re.compile(r"/((?:[^/\\]|\\.)*)/([a-zA-Z]*)", re.DOTALL)
-_FLAGS = {"i": "i", "m": "m", "s": "s", "x": "x", "u": ""}
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _UNKNOWN = frozenset({"subsetof", "anyof", "noneof", "size", "empty", "contains", "type", "all"})  # Jayway has them, AWS has not
 
@@ -109,6 +105,9 @@ class _Reader:
         scanner = self._scanner
         found = _OPERATOR.match(scanner.text, scanner.position)
         if found:
+            if found[0] == "=~":
+                # as AWS's documentation has it ("Reference Paths"); a pattern could also keep a worker busy for hours
+                raise SyntaxProblem("filtering by regular expression (=~) is not supported", scanner.position)
             scanner.position = found.end()
             return _SAME.get(found[0], found[0])
         word = _WORD.match(scanner.text, scanner.position)
@@ -124,8 +123,6 @@ class _Reader:
     def _operand(self, operator: str) -> FilterOperand:
         scanner = self._scanner
         here = scanner.peek()
-        if operator == "=~":
-            return self._pattern()
         if here in ("@", "$") and here:
             scanner.position += 1
             return FilterPath(here, self._segments(scanner, self._nesting))
@@ -170,26 +167,3 @@ class _Reader:
                 return FilterValue(tuple(values))
             scanner.expect(",", "or ']' in a list of values")
         raise SyntaxProblem(f"a list in a filter may have {TERMS} values, this one has more", scanner.position)
-
-    def _pattern(self) -> FilterValue:
-        """A regular expression as text for Python's ``re``, its flags in front; it has to match the whole value, as Jayway has it."""
-        scanner = self._scanner
-        found = _PATTERN.match(scanner.text, scanner.position)
-        if not found:
-            raise scanner.problem("expected a regular expression such as /abc.*/i after '=~'")
-        pattern, flags = found.groups()
-        if len(pattern) > PATTERN:
-            raise SyntaxProblem(f"a regular expression may have {PATTERN} characters, this one has {len(pattern)}", scanner.position)
-        unknown = [flag for flag in flags if flag not in _FLAGS]
-        if unknown:
-            raise SyntaxProblem(f"regular expressions have no flag {unknown[0]!r}", scanner.position)
-        known = "".join(sorted({_FLAGS[flag] for flag in flags}))
-        whole = f"(?{known}){pattern}" if known else pattern
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # what Python warns of, `[[`, means something else in Java
-                re.compile(whole)
-        except (re.error, OverflowError, RecursionError, Warning) as error:
-            raise SyntaxProblem(f"the regular expression /{pattern}/ cannot be read: {error}", scanner.position) from None
-        scanner.position = found.end()
-        return FilterValue(whole)

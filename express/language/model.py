@@ -59,7 +59,7 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class FilterComparison(msgspec.Struct, frozen=True):
-    """``@.price < 10``. ``operator`` is one of ``== != < <= > >= =~ in``; an operand is a path from ``@`` or ``$``, or a plain value."""
+    """``@.price < 10``. ``operator`` is one of ``== != < <= > >= in``; an operand is a path from ``@`` or ``$``, or a plain value."""
 
     operator: str
     left: FilterOperand

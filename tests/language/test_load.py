@@ -110,7 +110,6 @@ HOSTILE = {
     "arguments": pointed("States.Array(" + "1," * 30_000),
     "spaces": pointed("$" + " " * 60_000 + "x"),
     "placeholders": pointed("${" * 30_000),
-    "a regular expression": pointed("$[?(@.a =~ /" + "(a*)*" * 50 + "/)]"),
     "missing targets": json.dumps({"StartAt": "A", "States": {f"Astate{n}": {"Type": "Pass", "Next": f"Bstate{n}"} for n in range(1_250)}}),
     "names that nearly agree": json.dumps(
         {"StartAt": "A", "States": {"A" * 76 + f"{n:03}": {"Type": "Pass", "Next": "A" * 76 + f"B{n:03}"} for n in range(330)}}
