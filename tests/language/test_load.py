@@ -62,7 +62,7 @@ def test_a_substitution_that_no_definition_can_hold_is_a_problem(value: Any) -> 
 def test_check_is_what_load_finds() -> None:
     assert check(task()) == []
     assert check(ending("Pass", Foo=1)) == load(ending("Pass", Foo=1)).problems
-    assert said(check("{")) == ["/: not JSON: unexpected end of data at line 1 column 2"]
+    assert said(check("5")) == ["/: a definition is an object with States and StartAt, found 5"]
 
 
 def thousand() -> dict[str, Any]:

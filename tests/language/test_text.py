@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,12 @@ States:
         (" \n ", "/: the definition is empty"),
         (b"", "/: the definition is empty"),
         ("# nothing\n", "/: the definition is empty"),
-        ('{"StartAt": "A",\n "States" {}}', "/: not JSON: unexpected character, expected ':' after key at line 2 column 11"),
-        ('{"StartAt": "A",}', "/: not JSON: trailing comma is not allowed at line 1 column 16"),
-        ('{"é": 1,\n"ü": x}', "/: not JSON: unexpected character, expected a JSON value at line 2 column 6"),
-        ('{"a": NaN}', "/: not JSON: unexpected character, expected a JSON value at line 1 column 7"),
-        ('{"a": 1e999}', "/: not JSON: number is infinity when parsed as double at line 1 column 7"),
-        ('{"a": "\\ud800"}', "/: not JSON: no low surrogate in string at line 1 column 8"),
+        ('{"StartAt": "A",\n "States" {}}', "/: not JSON: ... at line 2 column 11"),
+        ('{"StartAt": "A",}', "/: not JSON: ... at line 1 column 16"),
+        ('{"é": 1,\n"ü": x}', "/: not JSON: ... at line 2 column 6"),
+        ('{"a": NaN}', "/: not JSON: ... at line 1 column 7"),
+        ('{"a": 1e999}', "/: not JSON: ... at line 1 column 7"),
+        ('{"a": "\\ud800"}', "/: not JSON: ... at line 1 column 8"),
         ("[1]", "/: a definition is an object with States and StartAt, found an array"),
         ('"x"', "/: a definition is an object with States and StartAt, found 'x'"),
         ("orders.asl.json", "/: a definition is an object with States and StartAt, found 'orders.asl.json'"),
@@ -101,7 +102,12 @@ States:
     ],
 )
 def test_what_cannot_be_read_is_one_sentence_with_its_place(text: Any, expected: str) -> None:
-    assert errors(text) == [expected]
+    assert [_without_orjsons_words(error) for error in errors(text)] == [expected]
+
+
+def _without_orjsons_words(error: str) -> str:
+    """Its words change with its versions, the place does not."""
+    return re.sub("not JSON: .* at line", "not JSON: ... at line", error)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +175,7 @@ ALIASES = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "\n".join(
     ("definition", "expected"),
     [
         ('{"a":' * 161 + "1" + "}" * 161, f"/: {DEEP}"),
-        ('{"a":' * 60_000, "/: not JSON: depth limit exceeded at line 1 column 5122"),
+        ('{"a":' * 60_000, "/: not JSON: ... at line 1 column 5122"),
         ("a: " + "[" * 60_000, f"/: {DEEP} at line 1 column 163"),
         ("- " * 30_000, f"/: {DEEP} at line 1 column 321"),
         (ALIASES, "/: a definition may have 300000 values, this one has more at line 6 column 20"),
@@ -185,7 +191,7 @@ ALIASES = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "\n".join(
     ids=["nested", "bottomless", "yaml flow", "yaml block", "aliases", "cycle", "nan", "set", "surrogate", "key", "number", "text", "dict"],
 )
 def test_what_is_too_deep_too_large_or_not_json_is_a_problem_and_no_exception(definition: Any, expected: str) -> None:
-    assert errors(definition) == [expected]
+    assert [_without_orjsons_words(error) for error in errors(definition)] == [expected]
 
 
 def test_a_file_that_is_missing_or_a_directory_is_a_problem(tmp_path: Path) -> None:
@@ -197,7 +203,7 @@ def test_a_file_that_is_missing_or_a_directory_is_a_problem(tmp_path: Path) -> N
 
 def test_a_file_named_json_is_not_taken_for_yaml(tmp_path: Path) -> None:
     (tmp_path / "orders.json").write_text("StartAt: A")
-    assert errors(tmp_path / "orders.json") == ["/: not JSON: unexpected character, expected a JSON value at line 1 column 1"]
+    assert [_without_orjsons_words(error) for error in errors(tmp_path / "orders.json")] == ["/: not JSON: ... at line 1 column 1"]
 
 
 def test_integers_beyond_64_bits_stay_exact() -> None:
