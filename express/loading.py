@@ -29,18 +29,20 @@ def functions_of(paths: Iterable[str | os.PathLike[str]]) -> dict[str, function.
     found: dict[str, function.Function[Any]] = {}
     origin: dict[str, str] = {}
     problems: list[str] = []
+    cause: ConfigurationError | None = None
     for path in paths:
         try:
             loaded = function.load(path)
         except ConfigurationError as error:
             problems += error.problems
+            cause = error
             continue
         for name, each in loaded.items():
             if name in found and found[name] is not each:
                 problems.append(f"{path}: there is a function {name!r} in {origin[name]} already")
             found[name], origin[name] = each, str(path)
     if problems:
-        raise ConfigurationError(*problems)
+        raise ConfigurationError(*problems) from cause
     return found
 
 

@@ -63,6 +63,7 @@ def prepare(configuration: Configuration) -> list[Part]:
     routes = validate(configuration)
     problems: list[str] = []
     wrong: list[Problem] = []
+    cause: Exception | None = None
     programs: dict[str, Program] = {}
     for name in dict.fromkeys(route.workflow for route in routes):
         workflow = configuration.settings.workflows[name]
@@ -72,11 +73,12 @@ def prepare(configuration: Configuration) -> list[Part]:
             programs[name] = program_of(directory / workflow.definition, functions, name, workflow.substitutions)
         except ConfigurationError as error:
             problems += error.problems
+            cause = error
         except DefinitionError as error:
             wrong += error.problems
     parts = [_part(route, programs.get(route.workflow), problems) for route in routes]
     if problems:
-        raise ConfigurationError(*problems, *map(str, wrong))
+        raise ConfigurationError(*problems, *map(str, wrong)) from cause
     if wrong:
         raise DefinitionError(wrong)
     return [part for part in parts if part is not None]

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +17,16 @@ COMMAND = [sys.executable, "-m", "express"]
 
 
 def express(
-    *arguments: str | Path, cwd: Path, text: str | None = None, environment: Mapping[str, str] | None = None, seconds: float = 60
+    *arguments: str | Path,
+    cwd: Path,
+    text: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 60,
+    before: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """The command, run to its end; ``text`` is its standard input."""
+    """The command, run to its end; ``text`` is its standard input, ``before`` a command that starts it."""
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
+        [*before, *COMMAND, *map(str, arguments)],
         cwd=cwd,
         input=text,
         stdin=subprocess.DEVNULL if text is None else None,

@@ -1,0 +1,47 @@
+"""``express compile`` as people call it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.commandline import express
+
+
+def test_show_prints_python_in_which_every_state_is_named(folder: Path) -> None:
+    result = express("compile", "orders.asl.json", "--show", cwd=folder)
+    ast.parse(result.stdout)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [line.strip() for line in result.stdout.splitlines() if line.strip().startswith("# '")] == [
+        "# 'HasTotal': Choice", "# 'Price': Task", "# 'Empty': Fail",
+    ]  # fmt: skip
+
+
+def test_one_state_s_lines_can_be_asked_for(folder: Path) -> None:
+    result = express("compile", "orders.asl.json", "--show", "--state", "Price", cwd=folder)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "# 'Price': Task"
+    assert any("price_task" in line for line in lines)
+    assert "Empty" not in result.stdout
+
+
+def test_a_state_that_is_not_there_is_a_mistake_that_lists_those_that_are(folder: Path) -> None:
+    result = express("compile", "orders.asl.json", "--state", "Prize", cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr == ("express: orders.asl.json has no state 'Prize': it has HasTotal, Price, Empty (see express compile --help)\n")
+
+
+def test_without_flags_it_says_that_it_compiles(folder: Path) -> None:
+    result = express("compile", "orders.asl.json", cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("orders.asl.json compiles: 3 states, ")
+
+
+def test_a_definition_that_is_wrong_is_named_with_every_problem(folder: Path) -> None:
+    (folder / "wrong.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Succeed"}}}')
+    result = express("compile", "wrong.json", "--show", cwd=folder)
+    assert (result.returncode, result.stdout) == (65, "")
+    assert result.stderr.splitlines() == [
+        "express: wrong.json: /States/A/Next: no state is named 'B'",
+        "express: wrong.json: /States/C: State 'C' is not reachable: no state that is reached leads to it",
+    ]
