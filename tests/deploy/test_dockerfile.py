@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
+from tests.brokers.processes import free_port
 from tests.deploy.dockerfile import Build, Stage, instructions
 
 PROJECT = Path(__file__).parents[2]
@@ -51,7 +56,39 @@ def test_the_image_has_express_and_no_tools_of_development(build: Build, image: 
     assert str(build.root) in build.shell(("python", "-c", "import express; print(express.__file__)"), image).stdout
 
 
-def test_the_image_s_entry_point_answers(build: Build, image: Stage) -> None:
-    shown = build.shell((*image.entrypoint, "--help"), image)
-    assert shown.returncode == 0, shown.stderr
-    assert "run" in shown.stdout
+def test_what_runs_in_the_image_is_healthy_until_sigterm_and_then_ends_well(build: Build, image: Stage, tmp_path: Path) -> None:
+    """The workflow of the ConfigMap over a pipe; the health check asks the port of this test instead of 9464."""
+    for name, text in YAML(typ="safe").load(PROJECT / "deploy" / "kubernetes" / "configmap.yaml")["data"].items():
+        (tmp_path / name).write_text(text)
+    port = free_port()
+    (assumed,) = image.ports
+    check = tuple(word.replace(f":{assumed}/", f":{port}/") for word in image.healthcheck)
+    assert build.shell(check, image).returncode != 0, "nothing runs yet"
+    command = [str(build.root / "opt" / "express" / "bin" / image.entrypoint[0]), "run", "orders.asl.json", "--ops", f"127.0.0.1:{port}"]
+    command += ["--functions", "orders_functions.py", "--source", "stdin:", "--sink", "file:done.jsonl", "--dead-letter", "file:dead.jsonl"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=tmp_path, env=image.environment, text=True, **pipes) as running:
+        try:
+            running.stdin.write('{"items": [{"quantity": 2, "price": 21}]}\n{"items": []}\n')
+            running.stdin.flush()
+            patience = time.monotonic() + 30
+            while (unhealthy := build.shell(check, image)).returncode and time.monotonic() < patience:
+                time.sleep(0.2)
+            assert unhealthy.returncode == 0, unhealthy.stderr
+            while not (tmp_path / "dead.jsonl").read_bytes() and time.monotonic() < patience:
+                time.sleep(0.1)
+            running.terminate()
+            output, _ = running.communicate(timeout=25)
+        finally:
+            running.kill()
+    assert running.returncode == 0, output
+    assert json.loads((tmp_path / "done.jsonl").read_text())["value"]["total"] == 42
+    assert json.loads((tmp_path / "dead.jsonl").read_text())["express-error"] == "EmptyOrder"
+
+
+def test_the_image_starts_as_the_deployment_starts_it(image: Stage) -> None:
+    deployment = YAML(typ="safe").load(PROJECT / "deploy" / "kubernetes" / "deployment.yaml")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert list(image.command) == container["args"]
+    assert image.workdir == container["volumeMounts"][0]["mountPath"]
+    assert image.user == "{runAsUser}:{runAsGroup}".format(**deployment["spec"]["template"]["spec"]["securityContext"])
