@@ -32,7 +32,9 @@ def nap(event: Any) -> int:
 
 @function("starter", run="process", concurrency=1)
 def starter(event: Any) -> None:
-    """Starts a process of its own and hangs; tells where in a file."""
+    """Starts a process of its own and hangs; tells which they are in a file. Without a file it only warms up."""
+    if not event:
+        return
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with open(event, "w") as file:
         file.write(f"{os.getpid()} {child.pid}")

@@ -75,7 +75,8 @@ async def test_a_hanging_function_is_killed_at_its_timeout_and_replaced() -> Non
 
 async def test_what_a_killed_function_has_started_is_killed_too(tmp_path: Path) -> None:
     async with Runs() as runs:
-        outcome = await runs.outcome(runs.start(calling(starter, timeout=3), str(tmp_path / "ids")))
+        await runs.outcome(runs.start(calling(starter), None))
+        outcome = await runs.outcome(runs.start(calling(starter, timeout=1), str(tmp_path / "ids")))
         assert outcome.error == "States.Timeout"
         for number in (tmp_path / "ids").read_text().split():
             await gone(int(number))
