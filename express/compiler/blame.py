@@ -46,7 +46,7 @@ class Blame:
             number = line.place.number
             self._metrics.failed(number, failure.error)
             tried = head.tb_frame.f_locals.get("tried")
-            if tried is not None:
+            if tried is not None and number in self._metrics.attempts:  # a Task before this Parallel or Map may have left it
                 self._metrics.attempts[number].observe(perf_counter() - tried)
         self._attempts(execution, line, head.tb_frame)
         # It is kept in a local: with its traceback it would keep the whole frame, and the event
