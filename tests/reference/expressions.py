@@ -1,0 +1,524 @@
+"""Paths and intrinsic functions, as text, evaluated by walking the text: slow and plain, written from the States Language specification.
+
+Imports nothing from express: the two must not share a mistake.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+
+class Missing(Exception):  # noqa: N818 - named for what happened
+    """A definite path selects nothing."""
+
+
+class IntrinsicFailure(Exception):  # noqa: N818
+    """An intrinsic function was given what it does not take."""
+
+
+# --- JSONPath ---------------------------------------------------------------------------------------------------------------------
+
+
+class Text:
+    """A text and how far it has been read."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
+
+    def peek(self, length: int = 1) -> str:
+        return self.text[self.at : self.at + length]
+
+    def take(self, expected: str) -> bool:
+        if self.text.startswith(expected, self.at):
+            self.at += len(expected)
+            return True
+        return False
+
+    def must(self, expected: str) -> None:
+        assert self.take(expected), f"{expected!r} expected at {self.at} of {self.text!r}"
+
+    def while_in(self, wanted: Callable[[str], bool]) -> str:
+        start = self.at
+        while self.at < len(self.text) and wanted(self.text[self.at]):
+            self.at += 1
+        return self.text[start : self.at]
+
+    def spaces(self) -> None:
+        self.while_in(str.isspace)
+
+    def quoted(self, quote: str) -> str:
+        self.must(quote)
+        out = ""
+        while not self.take(quote):
+            if self.take("\\"):
+                out += self.text[self.at]
+            else:
+                out += self.text[self.at]
+            self.at += 1
+        return out
+
+    def number(self) -> int | float:
+        digits = self.while_in(lambda character: character in "+-.eE0123456789")
+        return float(digits) if any(mark in digits for mark in ".eE") else int(digits)
+
+
+Steps = list[tuple[str, Any]]
+
+
+def read_path(text: Text) -> Steps:
+    """The steps of a path behind its root: ("name", n), ("index", i), ("slice", s), ("all", None), ("several", keys), ("deep", None),
+    ("filter", condition)."""
+    steps: Steps = []
+    while True:
+        if text.take(".."):
+            steps.append(("deep", None))
+            if text.take("*"):
+                steps.append(("all", None))
+            elif text.peek() != "[":
+                steps.append(("name", text.while_in(_in_name)))
+        elif text.take("."):
+            if text.take("*"):
+                steps.append(("all", None))
+            else:
+                steps.append(("name", text.while_in(_in_name)))
+        elif text.take("["):
+            steps.append(_bracket(text))
+            text.must("]")
+        else:
+            return steps
+
+
+def _in_name(character: str) -> bool:
+    return character.isalnum() or character in "_-"
+
+
+def _bracket(text: Text) -> tuple[str, Any]:
+    if text.take("*"):
+        return ("all", None)
+    if text.take("?("):
+        condition = _any(text)
+        text.must(")")
+        return ("filter", condition)
+    keys: list[Any] = []
+    while True:
+        text.spaces()
+        if text.peek() in ("'", '"'):
+            keys.append(text.quoted(text.peek()))
+        else:
+            numbers: list[int | None] = [_integer(text)]
+            while text.take(":"):
+                numbers.append(_integer(text))
+            keys.append(numbers[0] if len(numbers) == 1 else slice(*numbers))
+        text.spaces()
+        if not text.take(","):
+            break
+    if len(keys) > 1:
+        return ("several", keys)
+    if isinstance(keys[0], slice):
+        return ("slice", keys[0])
+    return ("name", keys[0]) if isinstance(keys[0], str) else ("index", keys[0])
+
+
+def _integer(text: Text) -> int | None:
+    digits = text.while_in(lambda character: character in "-0123456789")
+    return int(digits) if digits else None
+
+
+def _any(text: Text) -> Any:
+    conditions = [_all(text)]
+    while text.take("||"):
+        conditions.append(_all(text))
+    return ("any", conditions)
+
+
+def _all(text: Text) -> Any:
+    conditions = [_one(text)]
+    while text.take("&&"):
+        conditions.append(_one(text))
+    return ("all", conditions)
+
+
+def _one(text: Text) -> Any:
+    text.spaces()
+    if text.take("!"):
+        inner = _one(text)
+        text.spaces()
+        return ("not", inner)
+    if text.take("("):
+        inner = _any(text)
+        text.must(")")
+        text.spaces()
+        return inner
+    left = _operand(text)
+    text.spaces()
+    for operator in ("==", "!=", "<=", ">=", "<", ">"):
+        if text.take(operator):
+            text.spaces()
+            right = _operand(text)
+            text.spaces()
+            return ("compare", operator, left, right)
+    return ("exists", left)
+
+
+def _operand(text: Text) -> Any:
+    for root in "@$":
+        if text.take(root):
+            return ("path", root, read_path(text))
+    if text.peek() == "'":
+        return ("value", text.quoted("'"))
+    for word, value in (("true", True), ("false", False), ("null", None)):
+        if text.take(word):
+            return ("value", value)
+    return ("value", text.number())
+
+
+def is_definite(steps: Steps) -> bool:
+    if steps and steps[-1][0] == "several" and all(isinstance(key, str) for key in steps[-1][1]):
+        steps = steps[:-1]  # several names at the end make one object
+    return all(kind in ("name", "index") for kind, _ in steps)
+
+
+def walk(steps: Steps, document: Any, root: Any = None) -> Any:
+    """What the steps select from ``document``: the value of a definite path (or Missing), else the list of all there is."""
+    whole = document if root is None else root
+    nodes = [document]
+    for number, (kind, detail) in enumerate(steps):
+        found = []
+        for node in nodes:
+            if kind == "name":
+                found += [node[detail]] if isinstance(node, dict) and detail in node else []
+            elif kind == "index":
+                found += [node[detail]] if isinstance(node, list) and -len(node) <= detail < len(node) else []
+            elif kind == "all" and isinstance(node, dict):
+                found += list(node.values())
+            elif kind == "all" and isinstance(node, list):
+                found += node
+            elif kind == "slice" and isinstance(node, list):
+                found += node[detail]
+            elif kind == "several" and number == len(steps) - 1 and all(isinstance(key, str) for key in detail):
+                behind_deep = number > 0 and steps[number - 1][0] == "deep"
+                if isinstance(node, dict) and (not behind_deep or all(key in node for key in detail)):
+                    found.append({key: node[key] for key in detail if key in node})
+            elif kind == "several":
+                for key in detail:
+                    kind_of_key = "name" if isinstance(key, str) else "slice" if isinstance(key, slice) else "index"
+                    try:
+                        selected = walk([(kind_of_key, key)], node)
+                    except Missing:
+                        continue
+                    found += selected if kind_of_key == "slice" else [selected]
+            elif kind == "deep":
+                found += everything(node)
+            elif kind == "filter":
+                found += [
+                    each
+                    for each in (node if isinstance(node, list) else [node] if isinstance(node, dict) else [])
+                    if holds(detail, each, whole)
+                ]
+        nodes = found
+    if is_definite(steps):
+        if not nodes:
+            raise Missing
+        return nodes[0]
+    return nodes
+
+
+def everything(value: Any) -> list[Any]:
+    found = [value]
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+        found += everything(inner)
+    return found
+
+
+NOTHING = object()
+
+
+def holds(condition: Any, candidate: Any, whole: Any) -> bool:
+    kind = condition[0]
+    if kind == "any":
+        return any(holds(each, candidate, whole) for each in condition[1])
+    if kind == "all":
+        return all(holds(each, candidate, whole) for each in condition[1])
+    if kind == "not":
+        return not holds(condition[1], candidate, whole)
+
+    def value(operand: Any) -> Any:
+        if operand[0] == "value":
+            return operand[1]
+        try:
+            found = walk(operand[2], candidate if operand[1] == "@" else whole, whole)
+        except Missing:
+            return NOTHING
+        return NOTHING if not is_definite(operand[2]) and not found else found
+
+    if kind == "exists":
+        return value(condition[1]) is not NOTHING
+    _, operator, left, right = condition
+    one, other = value(left), value(right)
+    same = one is not NOTHING and other is not NOTHING and equal(one, other)
+    if operator == "==":
+        return same
+    if operator == "!=":
+        return not same
+    comparable = (is_number(one) and is_number(other)) or (isinstance(one, str) and isinstance(other, str))
+    return comparable and {"<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other}[operator] if comparable else False
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def equal(one: Any, other: Any) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(equal(a, b) for a, b in zip(one, other, strict=True))
+    return (type(one) is type(other) or (is_number(one) and is_number(other))) and bool(one == other)
+
+
+def path(text: str, data: Any, context: Any) -> Any:
+    """A path as a whole text: ``$.a[0]``, ``$$.State.Name``."""
+    reader = Text(text)
+    result = _path(reader, data, context)
+    assert reader.at == len(text), text
+    return result
+
+
+def _path(reader: Text, data: Any, context: Any) -> Any:
+    if reader.take("$$"):
+        return walk(read_path(reader), context)
+    reader.must("$")
+    return walk(read_path(reader), data)
+
+
+# --- Intrinsic functions ----------------------------------------------------------------------------------------------------------
+
+
+def intrinsic(text: str, data: Any, context: Any) -> Any:
+    reader = Text(text)
+    result = _call(reader, data, context)
+    assert reader.at == len(text), text
+    return result
+
+
+def _call(reader: Text, data: Any, context: Any) -> Any:
+    reader.must("States.")
+    name = reader.while_in(str.isalnum)
+    reader.must("(")
+    arguments: list[Any] = []
+    reader.spaces()
+    while not reader.take(")"):
+        arguments.append(_argument(reader, data, context, template=name == "Format" and not arguments))
+        reader.spaces()
+        if reader.take(","):
+            reader.spaces()
+    return INTRINSICS[name](*arguments)
+
+
+def _argument(reader: Text, data: Any, context: Any, template: bool) -> Any:
+    if reader.text.startswith("States.", reader.at):
+        return _call(reader, data, context)
+    if reader.peek() == "$":
+        return _path(reader, data, context)
+    if reader.peek() == "'":
+        if not template:
+            return reader.quoted("'")
+        reader.must("'")  # Format reads its template's escapes itself
+        raw = ""
+        while not reader.take("'"):
+            raw += reader.peek(2) if reader.peek() == "\\" else reader.peek()
+            reader.at += 2 if reader.peek() == "\\" else 1
+        return raw
+    for word, value in (("true", True), ("false", False), ("null", None)):
+        if reader.take(word):
+            return value
+    return reader.number()
+
+
+def text_of(value: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _need(condition: bool, reason: str) -> None:
+    if not condition:
+        raise IntrinsicFailure(reason)
+
+
+def _whole(value: Any) -> int:
+    _need(is_number(value), "a number is expected")
+    if isinstance(value, float):
+        value = math.floor(value) + (1 if value - math.floor(value) >= 0.5 else 0)
+    _need(-(2**31) <= value < 2**31, "out of range")
+    return int(value)
+
+
+def _list(value: Any) -> list[Any]:
+    _need(isinstance(value, list), "an array is expected")
+    return list(value)
+
+
+def _string(value: Any, longest: int = 262_144) -> str:
+    _need(isinstance(value, str) and len(value) <= longest, "a string is expected")
+    return str(value)
+
+
+def _range(first: Any, last: Any, step: Any) -> list[int]:
+    first, last, step = _whole(first), _whole(last), _whole(step)
+    _need(step != 0, "the step is 0")
+    out: list[int] = []
+    while (first <= last if step > 0 else first >= last) and len(out) <= 1_000:
+        out.append(first)
+        first += step
+    _need(len(out) <= 1_000, "too many")
+    return out
+
+
+def _partition(items: Any, size: Any) -> list[Any]:
+    items, size = _list(items), _whole(size)
+    _need(size > 0, "the size is not positive")
+    out: list[Any] = []
+    for item in items:
+        if not out or len(out[-1]) == size:
+            out.append([])
+        out[-1].append(item)
+    return out
+
+
+def _get(items: Any, index: Any) -> Any:
+    items, index = _list(items), _whole(index)
+    _need(0 <= index < len(items), "out of bounds")
+    return items[index]
+
+
+def _unique(items: Any) -> list[Any]:
+    out: list[Any] = []
+    for item in _list(items):
+        if not any(equal(item, one) for one in out):
+            out.append(item)
+    return out
+
+
+def _decode(text: Any) -> str:
+    try:
+        return base64.b64decode(_string(text, 10_000), validate=True).decode(errors="replace")
+    except ValueError:
+        raise IntrinsicFailure("not Base64") from None
+
+
+def _hash(data: Any, algorithm: Any) -> str:
+    _need(algorithm in ("MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512"), "no such algorithm")
+    return hashlib.new(algorithm.lower().replace("-", ""), _string(data, 10_000).encode()).hexdigest()
+
+
+def _merge(one: Any, other: Any, deep: Any) -> Any:
+    _need(deep is False, "only shallow")
+    _need(isinstance(one, dict) and isinstance(other, dict), "objects are expected")
+    return {**one, **other}
+
+
+def _parse(text: Any) -> Any:
+    if not _string(text).strip():
+        return None
+    try:
+        return json.loads(text, parse_constant=lambda _: _need(False, "not JSON"))
+    except ValueError:
+        raise IntrinsicFailure("not JSON") from None
+
+
+def _random(start: Any, end: Any, seed: Any = None) -> int:
+    start, end = _whole(start), _whole(end)
+    _need(start < end, "nothing between them")
+    return random.Random(None if seed is None else _whole(seed)).randrange(start, end)
+
+
+def _split(text: Any, delimiters: Any) -> list[str]:
+    pieces = [""]
+    delimiters = _string(delimiters)
+    for character in _string(text):
+        if character in delimiters:
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    return [piece for piece in pieces if piece]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={_shown(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_shown(inner) for inner in value) + "]"
+    return text_of(value)
+
+
+def _format(template: Any, *values: Any) -> str:
+    reader = Text(_string(template))
+    left = list(values)
+    out = ""
+    while reader.peek():
+        if reader.take("{}"):
+            _need(bool(left), "too few values")
+            out += _shown(left.pop(0))
+        elif reader.peek() == "\\" and reader.peek(2)[1:] in ("{", "}", "\\", "'") and len(reader.peek(2)) == 2:
+            out += reader.peek(2)[1]
+            reader.at += 2
+        else:
+            out += reader.peek()
+            reader.at += 1
+    _need(not left, "too many values")
+    return out
+
+
+INTRINSICS: dict[str, Callable[..., Any]] = {
+    "Array": lambda *items: list(items),
+    "ArrayPartition": _partition,
+    "ArrayContains": lambda items, wanted: any(equal(item, wanted) for item in _list(items)),
+    "ArrayRange": _range,
+    "ArrayGetItem": _get,
+    "ArrayLength": lambda items: len(_list(items)),
+    "ArrayUnique": _unique,
+    "Base64Encode": lambda text: base64.b64encode(_string(text, 10_000).encode()).decode(),
+    "Base64Decode": _decode,
+    "Hash": _hash,
+    "JsonMerge": _merge,
+    "StringToJson": _parse,
+    "JsonToString": text_of,
+    "MathRandom": _random,
+    "MathAdd": lambda one, other: _whole(one) + _whole(other),
+    "StringSplit": _split,
+    "UUID": lambda: str(uuid.uuid4()),
+    "Format": _format,
+}
+
+
+# --- Payload templates ------------------------------------------------------------------------------------------------------------
+
+
+def template(value: Any, data: Any, context: Any) -> Any:
+    """A payload template: fields whose names end in ``.$`` are computed."""
+    if isinstance(value, dict):
+        out = {}
+        for name, inner in value.items():
+            if name.endswith(".$"):
+                out[name[:-2]] = expression(inner, data, context)
+            else:
+                out[name] = template(inner, data, context)
+        return out
+    if isinstance(value, list):
+        return [template(inner, data, context) for inner in value]
+    return value
+
+
+def expression(text: str, data: Any, context: Any) -> Any:
+    return intrinsic(text, data, context) if text.startswith("States.") else path(text, data, context)

@@ -1,0 +1,585 @@
+"""Random machines, inputs and outcomes of tasks: a seed in, a case out. The same seed gives the same case, everywhere and always.
+
+Every definition is one that AWS would accept. Inputs mostly have the fields that the paths of the machines name, so that executions come
+far; some have not, so that they fail.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.reference.interpreter import Answer
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+ERRORS = ["OutOfStock", "Throttled", "Custom.Error"]
+CAUGHT = ["States.ALL", "States.TaskFailed", "States.Timeout", "States.IntrinsicFailure", "States.NoChoiceMatched",
+          "States.ResultPathMatchFailure", "States.DataLimitExceeded"]  # fmt: skip
+COMPARISONS = ["Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals"]
+
+# Where a value of a type is found in the inputs, mostly
+PLACES = {
+    "number": ["$.n", "$.o.x", "$['n']", "$.items[0]", "$.items[-1]", "$.o.list[1]", "$.m"],
+    "text": ["$.s", "$.o.y", "$['o']['y']", "$.words[0]", "$.t", "$.json"],
+    "boolean": ["$.flag", "$.o.flag"],
+    "list": ["$.items", "$.words", "$.o.list", "$.rows", "$.items[*]", "$.rows[*].q", "$.items[1:]", "$.items[:2]", "$.items[0,1]",
+             "$..q", "$.rows[?(@.q > 2)]", "$.rows[?(@.k == 'a')].q", "$.rows[?(@.k)]", "$.items[?(@ >= 3)]", "$.o.*", "$.missing[*]",
+             "$.rows[?(@.q < $.n && @.k != 'b')]", "$.rows[?(!@.k || @.q == 1)]", "$.items[::2]", "$.items[-2:]", "$..rows[0].q"],
+    "object": ["$.o", "$", "$.rows[0]", "$['rows'][-1]", "$.o['x','y']"],
+    "timestamp": ["$.t", "$.o.t"],
+    "null": ["$.z"],
+    "missing": ["$.missing", "$.o.missing.more", "$.items[99]", "$.n.x", "$.s[0]"],
+}  # fmt: skip
+
+
+@dataclass
+class Case:
+    """``functions``: what each function answers at its first, second, ... attempt (the last one from then on)."""
+
+    definition: dict[str, Any]
+    inputs: list[Any]
+    functions: dict[str, list[Answer]]
+    features: Counter[str] = field(default_factory=Counter)
+
+    def tasks(self, function: str, payload: Any, attempt: int) -> Answer:
+        answers = self.functions[function]
+        answer = answers[min(attempt, len(answers)) - 1]
+        if answer.value is ECHO:
+            return Answer(payload, None, "", answer.seconds, answer.waits)
+        return answer
+
+
+ECHO = object()
+
+
+def case(seed: int, inputs: int = 4) -> Case:
+    return _Maker(seed).case(inputs)
+
+
+class _Maker:
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.functions: dict[str, list[Answer]] = {}
+        self.features: Counter[str] = Counter()
+        self.names = 0
+
+    def case(self, inputs: int) -> Case:
+        definition = self.machine(depth=0)
+        if self.chance(0.1):
+            definition["TimeoutSeconds"] = self.random.choice([5, 20, 60])
+            self.has("workflow TimeoutSeconds")
+        if self.chance(0.1):
+            definition["Comment"] = "random"
+        return Case(definition, [self.input() for _ in range(inputs)], self.functions, self.features)
+
+    # --- Chance -------------------------------------------------------------------------------------------------------------------
+
+    def chance(self, part: float) -> bool:
+        return self.random.random() < part
+
+    def has(self, feature: str) -> None:
+        self.features[feature] += 1
+
+    def pick(self, *choices: tuple[float, Callable[[], Any]]) -> Any:
+        return self.random.choices([each for _, each in choices], [weight for weight, _ in choices])[0]()
+
+    # --- Values -------------------------------------------------------------------------------------------------------------------
+
+    def number(self) -> int | float:
+        return self.random.choice([0, 1, 2, 3, 5, -1, 100, 2.5, -0.5, 1.0])
+
+    def text(self) -> str:
+        return self.random.choice(
+            ["", "a", "b", "abc", "a,b;c", "log-1.txt", "é", "\U0001f600", "{}", "it's", "*", "\\", "2024-01-01T00:00:03Z"]
+        )
+
+    def timestamp(self) -> str:
+        moment = START + timedelta(seconds=self.random.choice([-60, 0, 3, 11]))
+        return moment.strftime("%Y-%m-%dT%H:%M:%S") + self.random.choice(["Z", "Z", ".5Z", "+00:00"])
+
+    def scalar(self) -> Any:
+        return self.pick((3, self.number), (3, self.text), (1, lambda: self.chance(0.5)), (1, lambda: None), (1, self.timestamp))
+
+    def value(self, depth: int = 2) -> Any:
+        if depth and self.chance(0.3):
+            if self.chance(0.5):
+                return [self.value(depth - 1) for _ in range(self.random.randrange(4))]
+            return {self.random.choice("nsoxyzkq"): self.value(depth - 1) for _ in range(self.random.randrange(4))}
+        return self.scalar()
+
+    def input(self) -> Any:
+        if self.chance(0.03):
+            return self.value()
+        whole = {
+            "n": self.number(),
+            "m": self.random.randrange(10),
+            "s": self.text(),
+            "flag": self.chance(0.5),
+            "z": None,
+            "t": self.timestamp(),
+            "json": self.random.choice(['{"a":[1,2.5,null]}', "[1,2]", "3", '"x"', " "]),
+            "items": [self.random.randrange(6) for _ in range(self.random.randrange(1, 5))],
+            "words": [self.text() for _ in range(self.random.randrange(1, 4))],
+            "rows": [{"q": self.random.randrange(5), "k": self.random.choice("ab")} for _ in range(self.random.randrange(1, 4))],
+            "o": {
+                "x": self.number(),
+                "y": self.text(),
+                "flag": self.chance(0.5),
+                "t": self.timestamp(),
+                "list": [self.scalar(), self.scalar()],
+            },
+            "wait": self.random.choice([0, 1, 3]),
+            "limit": self.random.choice([1, 3]),
+            "error": self.random.choice(ERRORS),
+        }
+        for name in list(whole):
+            if self.chance(0.02):
+                del whole[name]
+            elif self.chance(0.03):
+                whole[name] = self.value()
+        return whole
+
+    # --- Paths and expressions ------------------------------------------------------------------------------------------------------
+
+    def place(self, kind: str | None = None) -> str:
+        if kind is None:
+            kind = self.random.choice(["number", "text", "boolean", "list", "object", "timestamp", "null"])
+        if self.chance(0.01):
+            kind = "missing"
+        elif self.chance(0.03):
+            kind = self.random.choice(list(PLACES))
+        found = self.random.choice(PLACES[kind])
+        for mark, name in (
+            ("[*]", "wildcard"),
+            ("..", "deep scan"),
+            ("?(", "filter"),
+            (":", "slice"),
+            (",", "union"),
+            ("[-1]", "negative index"),
+        ):
+            if mark in found:
+                self.has(f"path: {name}")
+        return found
+
+    def context_place(self) -> str:
+        self.has("context object")
+        return self.random.choice(
+            ["$$.Execution.Name", "$$.State.Name", "$$.Execution.Input", "$$.Execution.Input.n", "$$.State.EnteredTime",
+             "$$.Execution.StartTime", "$$.State.RetryCount", "$$['State']['Name']"]
+        )  # fmt: skip
+
+    def dynamic(self, depth: int = 2, item: bool = False) -> str:
+        """What may stand behind a field that ends in ``.$``."""
+        if item and self.chance(0.5):
+            self.has("$$.Map.Item")
+            return self.random.choice(["$$.Map.Item.Value", "$$.Map.Item.Index", "$$.Map.Item"])
+        if self.chance(0.12):
+            return self.context_place()
+        if self.chance(0.45):
+            return self.call(self.random.choice(["number", "text", "list", "object", "boolean"]), depth)
+        return self.place()
+
+    def argument(self, kind: str, depth: int) -> str:
+        if depth > 0 and self.chance(0.35):
+            return self.call(kind, depth - 1)
+        if self.chance(0.25):
+            if kind == "number":
+                return json.dumps(self.random.choice([0, 1, 2, 3, -1, 2.5]))
+            if kind == "text":
+                return self.quoted(self.random.choice(["a", "", "a,b", "it's", "x y", "100%"]))
+            if kind == "boolean":
+                return self.random.choice(["true", "false"])
+        return self.place(kind)
+
+    @staticmethod
+    def quoted(text: str) -> str:
+        escaped = text
+        for character in "\\'{}":
+            escaped = escaped.replace(character, "\\" + character)
+        return f"'{escaped}'"
+
+    def call(self, kind: str, depth: int) -> str:
+        """An intrinsic function that gives a value of a type."""
+
+        def written(name: str, *kinds: str) -> str:
+            self.has(f"intrinsic: {name}")
+            return f"States.{name}({', '.join(self.argument(each, depth) for each in kinds)})"
+
+        def exactly(name: str, *arguments: str) -> str:
+            self.has(f"intrinsic: {name}")
+            return f"States.{name}({', '.join(arguments)})"
+
+        def shaped() -> str:
+            places = self.random.randrange(3)
+            template = self.random.choice(["{}", "a{}b", "{} "]) * places + self.random.choice(["", "x", "\\\\", "\\{\\}", "\\'"])
+            values = [
+                self.argument(self.random.choice(["number", "text", "list", "object", "boolean", "null"]), depth) for _ in range(places)
+            ]
+            if self.chance(0.03):
+                values.append("1")
+            return exactly("Format", f"'{template}'", *values)
+
+        numbers = [
+            (2, lambda: written("MathAdd", "number", "number")),
+            (2, lambda: written("ArrayLength", "list")),
+            (1, lambda: exactly("MathRandom", "4", "5")),
+            (0.3, lambda: exactly("MathRandom", "$.m", "100", "7").replace("$.m", "99")),
+            (1, lambda: exactly("ArrayGetItem", "$.items", "0")),
+        ]
+        texts = [
+            (3, shaped),
+            (1, lambda: written("Base64Encode", "text")),
+            (1, lambda: exactly("Base64Decode", self.quoted(base64.b64encode(b"some text").decode()))),
+            (0.3, lambda: written("Base64Decode", "text")),
+            (
+                1,
+                lambda: exactly(
+                    "Hash", self.argument("text", depth), self.quoted(self.random.choice(["MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512"]))
+                ),
+            ),
+            (0.1, lambda: exactly("Hash", self.argument("text", depth), "'CRC'")),
+            (1, lambda: written("JsonToString", self.random.choice(["object", "list", "number"]))),
+        ]
+        lists = [
+            (1, lambda: written("Array", *(self.random.choice(["number", "text", "object"]) for _ in range(self.random.randrange(4))))),
+            (1, lambda: written("ArrayPartition", "list", "number")),
+            (1, lambda: exactly("ArrayRange", "1", self.argument("number", 0), self.random.choice(["1", "2", "3"]))),
+            (1, lambda: written("ArrayUnique", "list")),
+            (2, lambda: exactly("StringSplit", self.argument("text", depth), self.quoted(self.random.choice([",", ",;", " ", "-."])))),
+        ]
+        objects = [
+            (
+                2,
+                lambda: exactly(
+                    "JsonMerge", self.argument("object", depth), self.argument("object", depth), "true" if self.chance(0.05) else "false"
+                ),
+            ),
+            (1, lambda: exactly("StringToJson", "$.json")),
+            (1, lambda: exactly("StringToJson", exactly("JsonToString", self.argument("object", 0)))),
+        ]
+        booleans = [
+            (1, lambda: written("ArrayContains", "list", "number")),
+            (1, lambda: exactly("ArrayContains", exactly("Array", exactly("UUID")), exactly("UUID"))),
+        ]
+        return str(self.pick(*{"number": numbers, "text": texts, "list": lists, "object": objects, "boolean": booleans}.get(kind, texts)))
+
+    def template(self, item: bool = False, depth: int = 1) -> dict[str, Any]:
+        """A payload template; usually one that keeps the fields that other states look for."""
+        made: dict[str, Any] = {}
+        if self.chance(0.8):
+            for name in ("n", "m", "s", "flag", "z", "t", "json", "items", "words", "rows", "o", "wait", "limit", "error"):
+                if self.chance(0.985):
+                    made[f"{name}.$"] = f"$.{name}"
+        for number in range(self.random.randrange(4)):
+            made.update(self.entry(f"f{number}", item, depth))
+        return made
+
+    def entry(self, name: str, item: bool, depth: int) -> dict[str, Any]:
+        return dict(
+            self.pick(
+                (5, lambda: {f"{name}.$": self.dynamic(item=item)}),
+                (2, lambda: {name: self.value()}),
+                (1, lambda: {name: self.template(item, depth - 1) if depth else 1}),
+                (1, lambda: {name: [self.template(item, 0), self.scalar()]}),
+            )
+        )
+
+    # --- Choice -------------------------------------------------------------------------------------------------------------------
+
+    def condition(self, depth: int = 2) -> dict[str, Any]:
+        if depth and self.chance(0.25):
+            operator = self.random.choice(["And", "Or", "Not"])
+            self.has(f"choice: {operator}")
+            if operator == "Not":
+                return {"Not": self.condition(depth - 1)}
+            return {operator: [self.condition(depth - 1) for _ in range(self.random.randrange(1, 4))]}
+        kind = self.random.choice(["Is", "String", "Numeric", "Boolean", "Timestamp", "StringMatches"])
+        if kind == "Is":
+            operator = self.random.choice(["IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"])
+            self.has(f"choice: {operator}")
+            places = [place for places in PLACES.values() for place in places if "'," not in place]
+            variable = self.random.choice(places) if operator == "IsPresent" else self.place()
+            return {"Variable": variable, operator: self.chance(0.6)}
+        type_ = {"String": "text", "Numeric": "number", "Boolean": "boolean", "Timestamp": "timestamp", "StringMatches": "text"}[kind]
+        variable = self.place(type_)
+        if kind == "StringMatches":
+            self.has("choice: StringMatches")
+            return {"Variable": variable, "StringMatches": self.random.choice(["*", "a*", "*.txt", "log-*.txt", "\\*", "a,*;*", "", "*b*"])}
+        operator = kind + ("Equals" if kind == "Boolean" else self.random.choice(COMPARISONS))
+        if self.chance(0.35):
+            self.has(f"choice: {operator}Path")
+            return {"Variable": variable, f"{operator}Path": self.place(type_)}
+        self.has(f"choice: {operator}")
+        operand = {"text": self.text, "number": self.number, "boolean": lambda: self.chance(0.5), "timestamp": self.timestamp}[type_]()
+        return {"Variable": variable, operator: operand}
+
+    # --- States -------------------------------------------------------------------------------------------------------------------
+
+    def name(self, stem: str) -> str:
+        self.names += 1
+        return f"{stem} {self.names}" + self.random.choice(["", "", "", "'s", ' "x"', "é"])
+
+    def machine(self, depth: int) -> dict[str, Any]:
+        length = self.random.randrange(1, 6 if depth == 0 else 4)
+        names = [self.name("S") for _ in range(length)]
+        states: dict[str, Any] = {}
+        ends: dict[str, Any] = {}  # states that are only reached from Choice and Catch
+
+        def elsewhere(after: int) -> str:
+            """A later state, or a new one at the end."""
+            if after + 1 < length and self.chance(0.5):
+                return self.random.choice(names[after + 1 :])
+            end = self.name("E")
+            ends[end] = self.ending()
+            return end
+
+        for number, name in enumerate(names):
+            following = names[number + 1] if number + 1 < length else None
+            kind = self.pick(
+                (5, lambda: "Pass"), (4, lambda: "Task"), (3, lambda: "Choice"), (1, lambda: "Wait"),
+                (2.0 / (depth + 1) if depth < 2 else 0.0, lambda: "Parallel"), (2.5 / (depth + 1) if depth < 2 else 0.0, lambda: "Map"),
+            )  # fmt: skip
+            self.has(f"state: {kind}")
+            states[name] = state = {"Type": kind, **getattr(self, f"_{kind.lower()}")(depth, lambda number=number: elsewhere(number))}
+            if kind == "Choice":
+                if following is None or self.chance(0.1):
+                    # Without Default, or with one that leaves: the following state must still be reached
+                    if following is not None:
+                        state["Choices"].append({**self.condition(), "Next": following})
+                    if self.chance(0.5):
+                        state["Default"] = elsewhere(length)
+                else:
+                    state["Default"] = following
+            elif following is not None:
+                state["Next"] = following
+            else:
+                state["End"] = True
+        if length > 1 and self.chance(0.15):
+            self.loop(names, states)
+        states.update(ends)
+        return {"StartAt": names[0], "States": states}
+
+    def loop(self, names: list[str], states: dict[str, Any]) -> None:
+        """A counter around all the states: they run two or three times."""
+        self.has("loop")
+        last = states[names[-1]]
+        if last["Type"] == "Choice":
+            return
+        begin, add, again, out = (self.name(stem) for stem in ("Begin", "Add", "Again", "Out"))
+        states[begin] = {"Type": "Pass", "Result": {"v": 0}, "ResultPath": "$.count", "Next": names[0]}
+        del last["End"]
+        last["Next"] = add
+        states[add] = {"Type": "Pass", "Parameters": {"v.$": "States.MathAdd($.count.v, 1)"}, "ResultPath": "$.count", "Next": again}
+        states[again] = {"Type": "Choice", "Choices": [{"Variable": "$.count.v", "NumericLessThan": 2, "Next": names[0]}], "Default": out}
+        states[out] = {"Type": "Succeed"}
+        # The machine begins at `begin`: its name takes the first place
+        first = states.pop(begin)
+        others = dict(states)
+        states.clear()
+        states[begin] = first
+        states.update(others)
+        names.insert(0, begin)
+
+    def ending(self) -> dict[str, Any]:
+        if self.chance(0.3):
+            self.has("state: Fail")
+            made: dict[str, Any] = {"Type": "Fail"}
+            if self.chance(0.8):
+                made.update(self.pick((2, lambda: {"Error": self.random.choice(ERRORS)}), (1, lambda: {"ErrorPath": "$.error"}),
+                                      (1, lambda: {"ErrorPath": "States.Format('E{}', $.m)"})))  # fmt: skip
+                self.has(f"fail: {next(reversed(made))}")
+            if self.chance(0.6):
+                made.update(
+                    self.pick(
+                        (2, lambda: {"Cause": "because"}), (1, lambda: {"CausePath": "$.s"}), (1, lambda: {"CausePath": "States.UUID()"})
+                    )
+                )
+                if made.get("CausePath") == "States.UUID()":
+                    made["CausePath"] = "States.JsonToString($.n)"
+                self.has(f"fail: {next(reversed(made))}")
+            return made
+        if self.chance(0.5):
+            self.has("state: Succeed")
+            return {"Type": "Succeed", **self.in_out()}
+        return {"Type": "Pass", **self._pass(2, lambda: ""), "End": True}
+
+    def in_out(self) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        if self.chance(0.08):
+            made["InputPath"] = self.pick(
+                (4, lambda: "$"),
+                (3, lambda: self.place("object")),
+                (0.5, lambda: None),
+                (0.5, self.place),
+                (1, lambda: "$$.Execution.Input"),
+            )
+            self.has("InputPath null" if made["InputPath"] is None else "InputPath")
+        if self.chance(0.08):
+            made["OutputPath"] = self.pick(
+                (4, lambda: "$"),
+                (3, lambda: self.place("object")),
+                (0.5, lambda: None),
+                (0.5, self.place),
+                (1, lambda: "$$.Execution.Input"),
+            )
+            self.has("OutputPath null" if made["OutputPath"] is None else "OutputPath")
+        return made
+
+    def result_path(self) -> dict[str, Any]:
+        if self.chance(0.15):
+            return {}
+        found = self.pick(
+            (8, lambda: self.random.choice(["$.r", "$.out", "$.o", "$.n"])),
+            (2, lambda: self.random.choice(["$.r.deep.er", "$.o.z", "$['r']['x']"])),
+            (1, lambda: self.random.choice(["$.items[0]", "$.rows[0].q", "$.words[1]"])),
+            (0.3, lambda: self.random.choice(["$.s.x", "$.items.x", "$.missing[0]"])),
+            (1.5, lambda: None),
+        )
+        self.has("ResultPath null" if found is None else "ResultPath")
+        return {"ResultPath": found}
+
+    def _pass(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        made = {**self.in_out(), **self.result_path()}
+        # Not both: whether Parameters of a Pass with a Result are evaluated, and may fail, is not said anywhere
+        if self.chance(0.6):
+            self.has("Parameters")
+            made["Parameters"] = self.template()
+        elif self.chance(0.5):
+            self.has("Result")
+            made["Result"] = self.value()
+        return made
+
+    def _wait(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        made = self.pick(
+            (3, lambda: {"Seconds": self.random.choice([0, 1, 4, 7, 13])}),
+            (2, lambda: {"SecondsPath": self.random.choice(["$.wait", "$.wait", "$.wait", "$.n", "$.s"])}),
+            (1, lambda: {"Timestamp": self.timestamp()}),
+            (1, lambda: {"TimestampPath": self.random.choice(["$.t", "$.t", "$.o.t", "$.s"])}),
+        )
+        if self.chance(0.01):
+            made = {"Seconds": 400}
+        self.has(f"wait: {next(iter(made))}")
+        return {**made, **self.in_out()}
+
+    def _choice(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        rules = [{**self.condition(), "Next": elsewhere()} for _ in range(self.random.randrange(1, 4))]
+        return {"Choices": rules, **self.in_out()}
+
+    def _task(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        function = f"f{len(self.functions)}"
+        waits = self.chance(0.4)
+        self.has("task: async function" if waits else "task: inline function")
+        self.functions[function] = [self.answer(waits) for _ in range(self.random.randrange(1, 4))]
+        made: dict[str, Any] = {**self.in_out(), **self.result_path()}
+        arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
+        if self.chance(0.25):
+            self.has("task: lambda:invoke")
+            made["Resource"] = "arn:aws:states:::lambda:invoke"
+            name = self.random.choice([arn, function, f"{arn}:$LATEST"])
+            made["Parameters"] = {"FunctionName": name, "Payload": self.template()}
+            made["ResultSelector"] = self.random.choice([{"p.$": "$.Payload"}, {"p.$": "$.Payload", "code.$": "$.StatusCode"}])
+        else:
+            self.has("task: function")
+            made["Resource"] = arn
+            if self.chance(0.5):
+                made["Parameters"] = self.template()
+            if self.chance(0.2):
+                made["ResultSelector"] = self.selector()
+        if self.chance(0.3):
+            made.update(
+                self.pick((2, lambda: {"TimeoutSeconds": self.random.choice([1, 3])}), (1, lambda: {"TimeoutSecondsPath": "$.limit"}))
+            )
+            self.has(f"task: {'TimeoutSeconds' if 'TimeoutSeconds' in made else 'TimeoutSecondsPath'}")
+        return {**made, **self.retry_catch(elsewhere)}
+
+    def selector(self) -> dict[str, Any]:
+        self.has("ResultSelector")
+        return {"all.$": "$", **({"list.$": "States.Array($)"} if self.chance(0.5) else {}), "constant": 1}
+
+    def answer(self, waits: bool) -> Answer:
+        seconds = self.random.choice([0, 0, 0.25, 1.5, 4.75]) if waits else 0
+        if self.chance(0.3):
+            return Answer(None, self.random.choice(ERRORS), "it broke", seconds, waits)
+        value = self.pick((4, lambda: ECHO), (3, self.input), (2, self.value), (0.15, lambda: "x" * 262_145))
+        if value == "x" * 262_145:
+            self.has("task: too large")
+        return Answer(value, None, "", seconds, waits)
+
+    def retry_catch(self, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+
+        def errors() -> list[str]:
+            if self.chance(0.4):
+                return ["States.ALL"]
+            return self.random.sample(ERRORS + CAUGHT[1:], self.random.randrange(1, 3))
+
+        def in_order(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            """``States.ALL`` stands alone, and last."""
+            last = [entry for entry in entries if entry["ErrorEquals"] == ["States.ALL"]][:1]
+            return [entry for entry in entries if entry["ErrorEquals"] != ["States.ALL"]] + last
+
+        if self.chance(0.5):
+            self.has("Retry")
+            entries = []
+            for _ in range(self.random.randrange(1, 3)):
+                retrier: dict[str, Any] = {"ErrorEquals": errors()}
+                if self.chance(0.6):
+                    retrier["MaxAttempts"] = self.random.choice([0, 1, 1, 2, 3])
+                    self.has("Retry: MaxAttempts")
+                if self.chance(0.6):
+                    retrier["IntervalSeconds"] = self.random.choice([1, 2, 5])
+                    self.has("Retry: IntervalSeconds")
+                if self.chance(0.4):
+                    retrier["BackoffRate"] = self.random.choice([1, 1.5, 3])
+                    self.has("Retry: BackoffRate")
+                if self.chance(0.3):
+                    retrier["MaxDelaySeconds"] = retrier.get("IntervalSeconds", 1) + self.random.choice([1, 2])
+                    self.has("Retry: MaxDelaySeconds")
+                entries.append(retrier)
+            made["Retry"] = in_order(entries)
+        if self.chance(0.6):
+            self.has("Catch")
+            catchers = in_order([{"ErrorEquals": errors()} for _ in range(self.random.randrange(1, 3))])
+            made["Catch"] = [{**catcher, "Next": elsewhere(), **self.caught_path()} for catcher in catchers]
+        return made
+
+    def caught_path(self) -> dict[str, Any]:
+        if self.chance(0.3):
+            return {}
+        found = self.random.choice(["$.caught", "$.caught", "$.o.caught", "$.items[0]", None])
+        self.has("Catch: ResultPath null" if found is None else "Catch: ResultPath")
+        return {"ResultPath": found}
+
+    def _parallel(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        made: dict[str, Any] = {**self.in_out(), **self.result_path()}
+        made["Branches"] = [self.machine(depth + 1) for _ in range(self.random.randrange(1, 4))]
+        if self.chance(0.2):
+            made["Parameters"] = self.template()
+        if self.chance(0.2):
+            made["ResultSelector"] = self.selector()
+        return {**made, **self.retry_catch(elsewhere)}
+
+    def _map(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        made: dict[str, Any] = {**self.in_out(), **self.result_path()}
+        made["ItemsPath"] = self.place("list") if self.chance(0.97) else self.place()
+        older = self.chance(0.2)
+        if older:
+            made["Iterator"] = self.machine(depth + 1)
+            self.has("map: Iterator")
+        else:
+            made["ItemProcessor"] = {**({"ProcessorConfig": {"Mode": "INLINE"}} if self.chance(0.5) else {}), **self.machine(depth + 1)}
+        if self.chance(0.7):
+            made["Parameters" if older else "ItemSelector"] = self.template(item=True)
+            self.has("map: ItemSelector")
+        if self.chance(0.4):
+            made["MaxConcurrency"] = self.random.choice([0, 1, 2])
+            self.has("map: MaxConcurrency")
+        if self.chance(0.2):
+            made["ResultSelector"] = self.selector()
+        return {**made, **self.retry_catch(elsewhere)}
