@@ -139,7 +139,8 @@ class Blame:
     def _missing(self, line: Line, frame: FrameType, execution: Any) -> StateError | None:
         """The failure of the first path of a line that selects nothing."""
         variables = frame.f_locals
-        for use in line.uses:
+        # ResultPath comes last in a state, although Python may look at what it writes into first
+        for use in sorted(line.uses, key=lambda use: use.role == "result"):
             if use.role == "result":
                 value = variables.get(use.variable)
                 if _misses(use, value):

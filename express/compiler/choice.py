@@ -121,6 +121,8 @@ class Conditions:
     def _presence(self, node: Comparison) -> Leaf:
         path = node.variable
         assert isinstance(node.operand, Literal)
+        if not data.definite(path):
+            return Leaf("True" if node.operand.value else "False")  # an indefinite path always gives a list, if only an empty one
         if path.root == "$$":
             base = f"{self._scope.unit.execution()}.context({literal(self._scope.state)}, {self._scope.entered}, {self._scope.retries})"
             self._scope.unit.reveals_input = True

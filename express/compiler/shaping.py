@@ -36,9 +36,11 @@ class Result:
 
 def begin(frame: Frame, state: State) -> data.Scope:
     """Where a state begins: what its paths mean; its time of entry, if somebody reads it."""
+    scope = data.Scope(frame.unit, state.name, item=frame.item, known=dict(frame.facts.known))
     if data.mentions(state, "State", "EnteredTime"):
+        scope.entered = "entered_time"
         frame.source.line(f"entered_time = {frame.unit.execution()}.now()")
-    return data.Scope(frame.unit, state.name, item=frame.item, known=dict(frame.facts.known))
+    return scope
 
 
 def effective(frame: Frame, state: Producer, scope: data.Scope) -> data.Scope:
