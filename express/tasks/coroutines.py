@@ -11,6 +11,7 @@ from express.tasks.function import Function
 from express.tasks.invocation import Context, Ended, context_for
 from express.tasks.outcome import mark
 
+KEPT = 4_000  # idle workers at most; a burst may need more for a while
 PATIENCE = 1.0  # seconds that closing waits for functions to end after they were cancelled
 
 
@@ -141,7 +142,7 @@ class Worker:
                 return  # given up while it ran
             job.call = job.worker = None
             del job
-            if task.cancelling() or not _same(contextvars.copy_context(), pool.pristine):
+            if len(pool.idle) >= KEPT or task.cancelling() or not _same(contextvars.copy_context(), pool.pristine):
                 return
             self.bell = bell = pool.loop.create_future()
             pool.idle.append(self)

@@ -498,6 +498,28 @@ async def test_nothing_is_kept_of_ten_thousand_executions() -> None:
             gc.enable()
 
 
+async def test_memory_is_flat_over_a_hundred_thousand_events() -> None:
+    async def work(event: Any) -> Any:
+        return {"ok": event["a"]}
+
+    program = calling(work)
+    async with Runs() as runs:
+
+        async def some(count: int) -> None:
+            for number in range(count):
+                for _ in range(500):
+                    runs.start(program, {"a": number})
+                assert by_status(await runs.all()) == {"SUCCEEDED": 500}
+                runs.outcomes.clear()
+
+        await some(4)
+        gc.collect()
+        before = sys.getallocatedblocks()
+        await some(200)
+        gc.collect()
+        assert abs(sys.getallocatedblocks() - before) < 1_500
+
+
 # --- run and execute --------------------------------------------------------------------------------------------------------------
 
 
