@@ -25,7 +25,7 @@ log = logging.getLogger("express.kafka")
 STARTS = ("earliest", "latest", "none")
 FETCH_SECONDS = 0.2  # how long a fetch waits when there is nothing
 COMMIT_SECONDS = 5.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 1.5  # to leave the group; then connections are just closed
 WATCH_SECONDS = 5.0  # how often the watchdog looks
 FROZEN_SECONDS = 30.0  # behind and not moving for so long: the consumer is made anew
 
@@ -55,7 +55,8 @@ def open_source(address: Address, options: SourceOptions) -> KafkaSource:
 class KafkaSource(Source):
     """A member of a consumer group, made anew when aiokafka cannot go on with the one it has.
 
-    Backpressure is simply not to take what was fetched: aiokafka fetches nothing more for a partition until its buffer was taken, so at most
+    Backpressure is simply not to take what was fetched: aiokafka fetches nothing more for a partition until its buffer was taken, so at
+    most
     one fetch a partition is held, and its pause(), which throws buffers away, is never called.
     """
 
@@ -143,7 +144,8 @@ class KafkaSource(Source):
     # Positions
 
     async def commit(self, positions: Mapping[Assignment, Position]) -> Sequence[Assignment]:
-        """One try. Its outcome is waited for at most COMMIT_SECONDS and it is never cancelled: a request that was cut off may still arrive, and
+        """One try. Its outcome is waited for at most COMMIT_SECONDS and it is never cancelled: a request that was cut off may still
+        arrive, and
         must not arrive after a later one."""
         if not positions or self._member is None:
             return []
@@ -175,7 +177,8 @@ class KafkaSource(Source):
     # The consumer that is stuck
 
     async def _watching(self) -> None:
-        """Asks for the ends now and then, so that the lag is true while nothing is fetched; a partition that is behind and does not move, or a
+        """Asks for the ends now and then, so that the lag is true while nothing is fetched; a partition that is behind and does not move,
+        or a
         group that is not joined again for long, is what aiokafka was seen in after broker restarts: a new consumer gets out of it."""
         while True:
             await asyncio.sleep(self.watch_seconds)

@@ -50,12 +50,14 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
             "isolation_level": "read_committed",
             "partition_assignment_strategy": (assignor,),
             "session_timeout_ms": session,
-            "heartbeat_interval_ms": min(3000, session // 3),
+            # With the answer to a heartbeat a member learns that somebody joins: until all have, nobody gets a partition.
+            "heartbeat_interval_ms": min(1000, session // 3),
             "rebalance_timeout_ms": rebalance,
             # A join waits at the broker for the slowest member: cut off earlier it would never come to an end.
             "request_timeout_ms": max(40_000, rebalance + 10_000),
             "max_poll_interval_ms": 300_000,
-            # The broker holds a fetch back for this long when there is nothing; a partition that was emptied meanwhile waits for its return.
+            # The broker holds a fetch back for this long when there is nothing; a partition that was emptied meanwhile waits for its
+            # return.
             "fetch_max_wait_ms": 100,
             "max_partition_fetch_bytes": self.fetch_bytes,
             "fetch_max_bytes": self.fetch_total_bytes,
@@ -77,6 +79,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         self.broken: BaseException | None = None
         self.ends: dict[TopicPartition, int] = {}
         self._epoch: tuple[int, str] = (-1, "")
+        self._next: dict[Assignment, int] = {}  # the offset after the last one that was taken
         self._turn = 0
         # aiokafka keeps what the sticky assignor remembers on the class, shared by every consumer of the process.
         self._assignor: Any = type("Sticky", (StickyPartitionAssignor,), {"member_assignment": None})
@@ -133,24 +136,20 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         committed = await coordinator.fetch_committed_offsets(assigned)  # consumer.committed() would drop the metadata
         if self.membership.start == "latest":
             committed |= await self._begin_at_the_end([partition for partition in assigned if partition not in committed])
-        siblings = len(consumer.partitions_for_topic(self.membership.endpoint.topic) or ())
-        self.held, self.ends = {}, {}
+        self.held, self.ends, self._next = {}, {}, {}
         for partition in sorted(assigned):
-            if known := committed.get(partition):
+            known = committed.get(partition)
+            if known:
                 consumer.seek(partition, known.offset)
-                tracker = Tracker(known.offset, known.metadata)
-            else:
-                tracker = Tracker()
-            assignment = Assignment(partition.topic, partition.partition, tracker)
-            assignment.partitions = siblings
-            self.held[partition] = assignment
+            self._assignment(partition, Tracker(known.offset, known.metadata) if known else Tracker())
         self.intake.assigned(list(self.held.values()))
         log.info("group %s: %s", self.membership.group, self.held or "no partition for this member")
         self.settled = self.joined = True
         self.changed = time.monotonic()
 
     async def _begin_at_the_end(self, fresh: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
-        """``start=latest``: commits the end as it is now. Otherwise a restart before the first commit would begin at a later end, and skip."""
+        """``start=latest``: commits the end as it is now. Otherwise a restart before the first commit would begin at a later end, and
+        skip."""
         if not fresh:
             return {}
         ends = await self._consumer.end_offsets(fresh)
@@ -196,9 +195,27 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
                     break  # give out what is here; aiokafka raises it again
                 raise
             if records:
-                taken[self.held[partition]] = records
+                assignment = self.held[partition]
+                if records[0].offset < self._next.get(assignment, 0):
+                    assignment = await self._begin_again(partition, assignment)
+                self._next[assignment] = records[-1].offset + 1
+                taken[assignment] = records
                 limit -= len(records)
-        return taken
+        return {assignment: records for assignment, records in taken.items() if not assignment.fenced}
+
+    async def _begin_again(self, partition: TopicPartition, former: Assignment) -> Assignment:
+        """The position went back (the log was cut off, or is another one): what was finished says nothing of the records that come now."""
+        log.warning("group %s: the offsets of %s have gone back; what is there is new", self.membership.group, former)
+        former.fenced = True
+        await self.intake.revoked([former])
+        assignment = self._assignment(partition, Tracker())
+        self.intake.assigned([assignment])
+        return assignment
+
+    def _assignment(self, partition: TopicPartition, tracker: Tracker) -> Assignment:
+        assignment = self.held[partition] = Assignment(partition.topic, partition.partition, tracker)
+        assignment.partitions = len(self._consumer.partitions_for_topic(partition.topic) or ())
+        return assignment
 
     async def touch(self) -> None:
         """Tells aiokafka that somebody is there (max_poll_interval) and raises what its background tasks ran into."""
@@ -241,7 +258,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
                 sent.append(assignment)
                 offsets[partition] = OffsetAndMetadata(position.offset, position.metadata)
         if offsets:
-            # Not consumer.commit(): that goes on trying, with whatever generation it then has, without asking whether the partition is still ours.
+            # Not consumer.commit(): that goes on trying, with whatever generation it then has, without asking whether the partition is
+            # still ours.
             await coordinator._do_commit_offsets(None, offsets)
         return sent
 
@@ -288,4 +306,4 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         if fetcher is not None:
             fetcher._closed = True
             tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
-        await kafka.abandon(tasks, consumer._client)
+        await kafka.abandon(tasks, consumer._client, 0.5)

@@ -1,4 +1,5 @@
-"""An address and a connection in, the settings of an aiokafka client out; its errors as one sentence each. Shared by the source and the sink."""
+"""An address and a connection in, the settings of an aiokafka client out; its errors as one sentence each. Shared by the source and the
+sink."""
 
 from __future__ import annotations
 
@@ -113,9 +114,9 @@ def sentence(error: BaseException, where: Endpoint, group: str = "") -> str:
     if isinstance(error, errors.UnknownTopicOrPartitionError):
         return f"there is no {where}: create it, Express creates no topics"
     if isinstance(error, errors.InvalidSessionTimeoutError):
-        return f"{where.servers} does not allow this session timeout: expected one between its group.min.session.timeout.ms and group.max.session.timeout.ms"
+        return f"{where.servers} does not allow this session: its group.min.session.timeout.ms and group.max.session.timeout.ms bound it"
     if isinstance(error, errors.InconsistentGroupProtocolError):
-        return f"the consumer group {group!r} at {where.servers} has members that share out partitions another way: expected members of Express only"
+        return f"the consumer group {group!r} at {where.servers} has members that share out partitions another way than Express"
     if isinstance(error, errors.KafkaConnectionError):
         return f"no Kafka broker answers at {where.servers}"
     return f"Kafka at {where.servers} failed: {type(error).__name__}: {error}"
@@ -134,7 +135,8 @@ FATAL = (
 
 
 async def partitions(client: Any, where: Endpoint, patience: float = 2.0) -> int:
-    """How many partitions the topic has; asked such that a broker does not make the topic because somebody named it. Asked again for a moment,
+    """How many partitions the topic has; asked such that a broker does not make the topic because somebody named it. Asked again for a
+    moment,
     because a topic that was just made is not known to every broker at once."""
     until = time.monotonic() + patience
     while True:
@@ -169,14 +171,14 @@ async def connected(steps: Coroutine[Any, Any, Any], where: Endpoint, group: str
 async def within(seconds: float, ending: Coroutine[Any, Any, None]) -> bool:
     """Whether ``ending`` ended in time; otherwise it is cancelled, once, and left alone. Never raises but for its own cancellation."""
     task = asyncio.ensure_future(ending)
-    await asyncio.wait({task}, timeout=seconds)
-    if task.done():
-        if not task.cancelled() and (error := task.exception()):
-            log.debug("closing failed: %r", error)
-        return True
-    task.cancel()
     task.add_done_callback(retrieve)
-    return False
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+    if task.done() and not task.cancelled() and (error := task.exception()):
+        log.debug("closing failed: %r", error)
+    return task.done()
 
 
 async def abandon(tasks: Iterable[asyncio.Future[Any] | None], client: Any, seconds: float = 1.0) -> None:

@@ -24,7 +24,7 @@ SMALLEST_BATCH_BYTES = 4096
 BATCH_BYTES = 900_000  # below what a broker takes by default (message.max.bytes, 1 MiB)
 STALLED_SECONDS = 5.0  # unacknowledged for so long: not ready, said once
 STUCK_SECONDS = 60.0  # unacknowledged for so long: a new producer
-STOP_SECONDS = 10.0
+STOP_SECONDS = 1.5
 
 TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 REFUSED = (
@@ -44,10 +44,12 @@ def open_sink(address: Address, options: SinkOptions) -> KafkaSink:
 class KafkaSink(Sink):
     """Writes to one topic; an entry counts as acknowledged when all in-sync replicas have it.
 
-    Each partition of the topic has a buffer and at most one batch under way. When none is, everything buffered goes out at once: at a low rate
+    Each partition of the topic has a buffer and at most one batch under way. When none is, everything buffered goes out at once: at a low
+    rate
     a record waits for nothing, at a high rate batches grow while the one before is under way. No timer, no task per record.
 
-    An entry keeps the partition number of the record it answers when both topics have as many partitions; otherwise its key chooses as Kafka's
+    An entry keeps the partition number of the record it answers when both topics have as many partitions; otherwise its key chooses as
+    Kafka's
     own clients do, and entries without a key take turns by the batch.
     """
 
@@ -179,7 +181,8 @@ class KafkaSink(Sink):
             return
         if isinstance(error, REFUSED):
             self._split(partition, error)
-        # A batch that failed leaves a gap in the sequence numbers: the broker would refuse every later one, so the producer is of no use now.
+        # A batch that failed leaves a gap in the sequence numbers: the broker would refuse every later one, so the producer is of no use
+        # now.
         self._failure = self._failure or error
         self._wake.set()
 
@@ -215,7 +218,8 @@ class KafkaSink(Sink):
     # When it does not work
 
     async def _renew(self, error: BaseException) -> None:
-        """A new producer, as often as it takes, and what was not acknowledged again. Some of it may have been written already: duplicates."""
+        """A new producer, as often as it takes, and what was not acknowledged again. Some of it may have been written already:
+        duplicates."""
         if not isinstance(error, REFUSED):
             self._setbacks += 1
         patience = 0.1
@@ -275,7 +279,7 @@ class KafkaSink(Sink):
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
         if self._producer:
-            await self._close(self._producer, STOP_SECONDS if not self._under_way else 1.0)
+            await self._close(self._producer, 0.5 if self._under_way else STOP_SECONDS)
             self._producer = None
 
     async def _close(self, producer: Any, seconds: float) -> None:
@@ -286,7 +290,7 @@ class KafkaSink(Sink):
         if producer._sender.sender_task is not None:
             producer._sender.sender_task.cancel()
         producer._message_accumulator.fail_all(errors.ProducerClosed())
-        await kafka.abandon([producer._sender.sender_task], producer.client)
+        await kafka.abandon([producer._sender.sender_task], producer.client, 0.5)
 
     def ready(self) -> bool:
         return self._producer is not None and not self._failure and self._age() < self.stalled_seconds

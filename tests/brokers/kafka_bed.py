@@ -1,8 +1,11 @@
-"""A Kafka broker as tests see it: topics, records in and out, what a group has committed. Blocking, by confluent-kafka: not the client under test."""
+"""A Kafka broker as tests see it: topics, records in and out, what a group has committed. Blocking, by confluent-kafka: not the client
+under test."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import threading
 import time
 import uuid
@@ -11,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
-QUIET = {"log_level": 0, "error_cb": lambda error: None}
+QUIET: dict[str, Any] = {"log_level": 0, "error_cb": lambda error: None}
 
 
 class Written(NamedTuple):
@@ -24,6 +27,10 @@ class Written(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: dict[str, bytes]
+
+
+def _written(record: Any) -> Written:
+    return Written(record.partition(), record.offset(), record.key(), record.value(), dict(record.headers() or []))
 
 
 class Kafka:
@@ -71,6 +78,19 @@ class Kafka:
             self.cluster.start()
 
     @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While entered the broker answers nobody, and refuses nobody."""
+        if self.kind != "apache":
+            pytest.skip("needs a broker of its own to freeze")
+        for node in self.cluster.nodes:
+            os.kill(node.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for node in self.cluster.nodes:
+                os.kill(node.process.pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
     def imitation(self, why: str) -> Iterator[Any]:
         """A mock cluster of the test's own, for errors that a real broker does not give on request."""
         from tests.brokers import mock
@@ -102,13 +122,23 @@ class Kafka:
             time.sleep(0.05)
         raise TimeoutError(f"topic {name} has no leaders")
 
+    def grow(self, topic: str, partitions: int) -> None:
+        admin = AdminClient({"bootstrap.servers": self.servers, **QUIET})
+        admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
+
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        """As retention does."""
+        admin = AdminClient({"bootstrap.servers": self.servers, **QUIET})
+        for outcome in admin.delete_records([TopicPartition(topic, partition, before)]).values():
+            outcome.result(30)
+
     def group(self) -> str:
         return f"g{uuid.uuid4().hex[:12]}"
 
     # Records
 
     def produce(self, topic: str, records: Iterable[Sequence[Any]], **settings: Any) -> None:
-        """Writes (key, value) or (key, value, partition) and returns when all are acknowledged."""
+        """Writes (key, value[, partition[, headers]]) and returns when all are acknowledged."""
         producer = Producer(
             {"bootstrap.servers": self.servers, "linger.ms": 5, "enable.idempotence": self.kind != "mock", **QUIET, **settings}
         )
@@ -121,7 +151,9 @@ class Kafka:
         for key, value, *where in records:
             while True:
                 try:
-                    producer.produce(topic, value, key, where[0] if where else -1, on_delivery=delivered)
+                    producer.produce(
+                        topic, value, key, where[0] if where else -1, on_delivery=delivered, headers=where[1] if where[1:] else None
+                    )
                     break
                 except BufferError:
                     producer.poll(0.1)
@@ -129,6 +161,18 @@ class Kafka:
         left = producer.flush(60)
         if left or failures:
             raise RuntimeError(f"{left} records not written to {topic}: {failures[:1]}")
+
+    def produce_in_transaction(self, topic: str, values: Iterable[bytes], commit: bool) -> None:
+        producer = Producer({"bootstrap.servers": self.servers, "transactional.id": uuid.uuid4().hex, **QUIET})
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        for value in values:
+            producer.produce(topic, value)
+        producer.flush(30)
+        if commit:
+            producer.commit_transaction(30)
+        else:
+            producer.abort_transaction(30)
 
     def read(self, topic: str, count: int | None = None, seconds: float = 30.0) -> list[Written]:
         """``count`` records of a topic from its beginning, or all there are now; waits at most ``seconds`` for the last of them."""
@@ -156,8 +200,7 @@ class Kafka:
                 for record in consumer.consume(min(1000, count - len(found)), timeout=0.2):
                     if record.error():
                         raise KafkaException(record.error())
-                    headers = {name: value for name, value in record.headers() or [] if isinstance(value, bytes)}
-                    found.append(Written(record.partition() or 0, record.offset() or 0, record.key(), record.value(), headers))  # type: ignore[arg-type]
+                    found.append(_written(record))
             return found
         finally:
             consumer.close()
@@ -184,7 +227,8 @@ class Kafka:
 
 
 class Producing(threading.Thread):
-    """Writes one record after the other at a fixed rate until it is told to stop; ``acknowledged`` is what stands in the topic for certain."""
+    """Writes one record after the other at a fixed rate until it is told to stop; ``acknowledged`` is what stands in the topic for
+    certain."""
 
     def __init__(self, kafka: Kafka, topic: str, make: Any, rate: float) -> None:
         super().__init__(name=f"producing {topic}", daemon=True)

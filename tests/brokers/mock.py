@@ -36,7 +36,8 @@ def _library_path() -> Path | None:
 
 
 class Cluster:
-    """The cluster lives in threads of this process. Topics spring up with 4 partitions when somebody names them; ``topic`` makes one of another size."""
+    """The cluster lives in threads of this process. Topics spring up with 4 partitions when somebody names them; ``topic`` makes one of
+    another size."""
 
     def __init__(self, brokers: int = 1) -> None:
         path = _library_path()

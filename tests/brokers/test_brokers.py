@@ -43,7 +43,9 @@ def test_what_was_written_survives_a_restart(kafka: Kafka) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
 def test_a_process_of_the_bed_ends_with_its_parent_even_when_that_is_killed(project: Path) -> None:
-    starter = "from tests.brokers.processes import start_tied; import sys, time; print(start_tied(['sleep', '300']).pid, flush=True); time.sleep(300)"
+    starter = (
+        "import time; from tests.brokers.processes import start_tied; print(start_tied(['sleep', '300']).pid, flush=True); time.sleep(300)"
+    )
     parent = subprocess.Popen([sys.executable, "-c", starter], cwd=project, stdout=subprocess.PIPE)
     assert parent.stdout
     child = int(parent.stdout.readline())

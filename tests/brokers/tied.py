@@ -1,4 +1,5 @@
-"""Runs a command that ends when its parent does, however the parent ends: ``python tied.py PARENT COMMAND...`` (Linux; elsewhere just the command)."""
+"""Runs a command that ends when its parent does, however the parent ends: ``python tied.py PARENT COMMAND...`` (Linux; elsewhere just the
+command)."""
 
 import ctypes
 import os

@@ -27,7 +27,7 @@ async def test_every_record_is_delivered_once_in_offset_order_with_key_value_hea
     number = record.offset * 3 + record.partition
     assert (record.topic, record.key, record.value, list(record.headers)) == (topic, b"k%d" % number, b"v%d" % number, [])
     assert abs(record.timestamp / 1000 - time.time()) < 60
-    assert kafka.committed(group, topic, range(3)) == {partition: (100, "") for partition in range(3)}
+    assert kafka.committed(group, topic, range(3)) == dict.fromkeys(range(3), (100, ""))
 
 
 async def test_finished_work_beyond_the_position_is_skipped_by_the_next_member(kafka: Kafka) -> None:
