@@ -70,8 +70,7 @@ class Program:
 
     def _load(self, module: Module) -> Callable[[Any, Any], Any]:
         """Executes the module's text, with its objects and without builtins; tracebacks show its lines as long as this program lives."""
-        projected: frozenset[str] = frozenset() if module.projection is None else module.projection.states
-        blame = Blame(module.filename, module.table, module.event_ids, projected, self.metrics)
+        blame = Blame(module, self.metrics)
         self._blames.append(blame)
         namespace = {
             **module.objects,

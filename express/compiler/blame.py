@@ -6,11 +6,11 @@ evaluates; they are evaluated again here, slowly, to find the one that selects n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from time import perf_counter
 from types import FrameType, TracebackType
 from typing import Any
 
+from express.compiler.module import Module
 from express.compiler.source import Line, Use
 from express.language.model import Index, Name, Path
 from express.runtime.access import Refused
@@ -26,10 +26,10 @@ MISSING = (KeyError, IndexError, TypeError)  # what a subscript raises
 class Blame:
     """Knows the lines of one program. ``attempted``, ``failed`` and ``ended`` are what its code calls with what it has caught."""
 
-    def __init__(
-        self, filename: str, table: Mapping[int, Line], event_ids: Mapping[str, int], projected: frozenset[str], metrics: Any
-    ) -> None:
-        self.filename, self._table, self._event_ids, self._projected, self._metrics = filename, table, event_ids, projected, metrics
+    def __init__(self, module: Module, metrics: Any) -> None:
+        self.filename, self._table, self._event_ids, self._plain = module.filename, module.table, module.event_ids, module.plain
+        self._projected = frozenset() if module.projection is None else module.projection.states
+        self._metrics = metrics
 
     # --- Called by generated code -------------------------------------------------------------------------------------------------
 
@@ -66,6 +66,8 @@ class Blame:
             if self._metrics is not None:
                 if not line.place.counted:
                     self._metrics.failed(line.place.number, "States.Runtime" if failure is None else failure.error)
+                for passed in line.passed:
+                    self._metrics.seconds[passed].counts[0] += 1
                 if not line.place.left:
                     self._metrics.seconds[line.place.number].observe(perf_counter() - head.tb_frame.f_locals["since"])
             if not line.place.counted:
@@ -80,6 +82,8 @@ class Blame:
             return error
         failure = self.failed(error, execution)
         if self._metrics is not None:
+            if self._plain:
+                self._metrics.started[0] += 1
             self._metrics.statuses["TIMED_OUT" if isinstance(failure, ExecutionTimedOut) else "FAILED"] += 1
             self._metrics.execution.observe(perf_counter() - head.tb_frame.f_locals["begun"])
         return failure

@@ -9,6 +9,7 @@ from express.compiler import data
 from express.compiler.names import Locals
 from express.compiler.source import Display, Leaf, Piece, Use, literal
 from express.language.model import And, Comparison, Condition, Index, Literal, Name, Not, Path, Rule, Segment
+from express.language.paths import definite
 from express.runtime.comparisons import TABLE, glob
 
 Key = tuple[str, tuple[Segment, ...]]  # a path on a local
@@ -121,7 +122,7 @@ class Conditions:
     def _presence(self, node: Comparison) -> Leaf:
         path = node.variable
         assert isinstance(node.operand, Literal)
-        if not data.definite(path):
+        if not definite(path):
             return Leaf("True" if node.operand.value else "False")  # an indefinite path always gives a list, if only an empty one
         if path.root == "$$":
             base = f"{self._scope.unit.execution()}.context({literal(self._scope.state)}, {self._scope.entered}, {self._scope.retries})"

@@ -190,6 +190,15 @@ def shared(node: Expression | None) -> bool:
     return isinstance(node, Path) and node.root == "$$"
 
 
+def leaves(node: Expression) -> int:
+    """How much there is to do for an expression: its paths and constants; an intrinsic counts for many."""
+    if isinstance(node, ObjectTemplate):
+        return sum(leaves(inner) for _, inner in node.fields)
+    if isinstance(node, ArrayTemplate):
+        return sum(leaves(inner) for inner in node.items)
+    return 8 + sum(leaves(inner) for inner in node.arguments) if isinstance(node, Call) else 1
+
+
 def holds_whole_input(node: Expression | None) -> bool:
     """Whether the value of an expression may contain all of ``$`` itself, not only parts of it."""
     if isinstance(node, Path):

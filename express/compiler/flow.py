@@ -40,10 +40,10 @@ class Frame:
 
     @contextmanager
     def branch(self) -> Iterator[None]:
-        """What becomes known of the data inside does not hold after it."""
-        before = self.facts
+        """What becomes known of the data inside, and what is passed, does not hold after it."""
+        facts, passed = self.facts, self.source.passed
         yield
-        self.facts = before
+        self.facts, self.source.passed = facts, passed
 
     def go(self, target: str | None) -> None:
         """Everything from ``target`` on, until this function is left; None is the end of the machine."""
@@ -145,6 +145,7 @@ class Flow:
         source = self.unit.source
         with self._function(name, self._parameters if first else self._carried):
             frame = Frame(self, head)
+            source.passed = ()
             if first:
                 self._begin()
                 # The event is nobody else's, unless somebody reads the Context Object's Execution.Input
@@ -221,6 +222,7 @@ class Flow:
     def _leave(self, frame: Frame, target: str) -> None:
         """Goes on in another function, or at the top of this one."""
         shaping.settle(frame)
+        self.measures.handed_on()
         source = self.unit.source
         if target == frame.head and target in self.plan.loops:
             source.line("continue")
@@ -241,6 +243,8 @@ class Flow:
         shaping.settle(frame)
         if self.kind == "root":
             self.measures.end()
+        else:
+            self.measures.handed_on()
         source.line("return data" if frame.head not in self.plan.group else f"return None, {', '.join(self._handed_on)}")
 
     def _end_with_text(self, frame: Frame) -> None:

@@ -1,19 +1,29 @@
-"""The lines that measure: one reading of the clock where a state ends, added to the cells of the workflow's metrics."""
+"""The lines that measure: one reading of the clock where a state ends, added to the cells of the workflow's metrics.
+
+States that neither wait nor call anything almost always take less than the first bound of the histograms. They are not counted one by one:
+where an execution leaves a function, one number says which way it came, and so which states it has passed.
+"""
 
 from __future__ import annotations
 
 from express.compiler.unit import Unit
 
-FIRST = "1e-06"  # the first bound of the histograms: what most states without a task stay below
+FIRST = "1e-06"  # the first bound of the histograms
 
 
 class Measures:
-    """Writes nothing when nothing is measured. Cells get their names when they are first used."""
+    """Writes nothing when nothing is measured. Cells get their names when they are first used.
 
-    def __init__(self, unit: Unit) -> None:
-        self._unit = unit
+    ``passages`` are the ways through functions, each a tuple of states passed, whether the execution began and whether it succeeded on it;
+    ``passed`` counts how often each was gone.
+    """
+
+    def __init__(self, unit: Unit, *, plain: bool) -> None:
+        self._unit, self._plain = unit, plain
         self.on = unit.metrics is not None
-        self._cells: dict[tuple[str, int], tuple[str, str]] = {}
+        self.passed: list[int] = []
+        self.passages: list[tuple[tuple[int, ...], bool, bool]] = []
+        self._names: dict[tuple[str, int], tuple[str, str]] = {}
 
     def start(self, *, root: bool) -> None:
         """At the beginning of a machine's first function."""
@@ -22,13 +32,15 @@ class Measures:
         line = self._unit.source.line
         if root:
             line("since = begun = clock()")
-            line("started[0] += 1")
+            if not self._plain:
+                line("started[0] += 1")  # of a plain execution nobody can see that it has only started
         else:
             line("since = clock()")
 
     def entered(self, number: int) -> None:
-        """A state that can wait begins: whoever looks now must find it counted."""
+        """A state that can wait begins: whoever looks now must find it counted, and what came before it."""
         if self.on:
+            self.handed_on()
             self._unit.metrics.derived.discard(number)
             self._unit.source.line(f"entered[{number}] += 1")
 
@@ -36,22 +48,32 @@ class Measures:
         """A state ends. ``quick``: it usually takes less than the first bound."""
         if not self.on:
             return
-        counts, total = self._histogram("seconds", number, name)
-        line = self._unit.source.line
-        line("left = clock()")
-        line("seconds, since = left - since, left")
-        line(f"{counts}[{f'0 if seconds <= {FIRST} else ' if quick else ''}bucket(BOUNDS, seconds)] += 1")
-        line(f"{total}[0] += seconds")
+        counts, total = self._cells("seconds", number, name)
+        source = self._unit.source
+        source.line("left = clock()")
+        source.line("seconds, since = left - since, left")
+        source.line(f"{total}[0] += seconds")
+        if quick:
+            with source.block(f"if seconds > {FIRST}:"):
+                source.line(f"slow({counts}, seconds)")
+            source.passed = (*source.passed, number)
+        else:
+            source.line(f"{counts}[bucket(BOUNDS, seconds)] += 1")
 
     def attempt(self, number: int, name: str) -> None:
         """An attempt of a task has succeeded; it began at ``tried``."""
         if not self.on:
             return
-        counts, total = self._histogram("attempts", number, name)
+        counts, total = self._cells("attempts", number, name)
         line = self._unit.source.line
         line("seconds = clock() - tried")
-        line(f"{counts}[bucket(BOUNDS, seconds)] += 1")
         line(f"{total}[0] += seconds")
+        line(f"{counts}[bucket(BOUNDS, seconds)] += 1")
+
+    def handed_on(self) -> None:
+        """The way goes on outside this function, or after a wait."""
+        if self.on and self._unit.source.passed:
+            self._passage(started=False, succeeded=False)
 
     def end(self) -> None:
         """The execution has succeeded, right after its last state."""
@@ -59,9 +81,9 @@ class Measures:
             return
         line = self._unit.source.line
         line("seconds = since - begun")
-        line("run_counts[bucket(BOUNDS, seconds)] += 1")
         line("run_seconds[0] += seconds")
-        line('statuses["SUCCEEDED"] += 1')
+        line("run_counts[bucket(BOUNDS, seconds)] += 1")
+        self._passage(started=self._plain, succeeded=True)
 
     def aborted(self) -> None:
         """The execution is given up: its coroutine is closed where it waits."""
@@ -70,12 +92,22 @@ class Measures:
                 self._unit.source.line('statuses["ABORTED"] += 1')
                 self._unit.source.line("raise")
 
-    def _histogram(self, kind: str, number: int, name: str) -> tuple[str, str]:
-        found = self._cells.get((kind, number))
+    def _passage(self, *, started: bool, succeeded: bool) -> None:
+        source = self._unit.source
+        passage = source.passed, started, succeeded
+        if passage not in self.passages:
+            self.passages.append(passage)
+            self.passed.append(0)
+        source.line(f"passed[{self.passages.index(passage)}] += 1")
+        source.passed = ()
+
+    def _cells(self, kind: str, number: int, name: str) -> tuple[str, str]:
+        """The names of a histogram's cells."""
+        found = self._names.get((kind, number))
         if found is None:
             metrics = self._unit.metrics
             histogram = metrics.seconds[number] if kind == "seconds" else metrics.attempts[number]
             prefix = "" if kind == "seconds" else "_attempt"
             counts = self._unit.object(histogram.counts, name, f"{prefix}_counts")
-            found = self._cells[kind, number] = counts, self._unit.object(histogram.total, name, f"{prefix}_seconds")
+            found = self._names[kind, number] = counts, self._unit.object(histogram.total, name, f"{prefix}_seconds")
         return found

@@ -71,7 +71,6 @@ RUNTIME: dict[str, Any] = {
 RUNTIME |= {function.__name__: function for function in intrinsics.FUNCTIONS.values()}
 RUNTIME |= {function.__name__: function for function in comparisons.TABLE.values()}
 FILLED_IN = ("attempted", "failed", "ended")  # by whoever runs the module: they need its table
-MEASURED = ("BOUNDS", "started", "statuses", "entered", "run_counts", "run_seconds", "retried", "caught")
 
 
 def generate(
@@ -84,7 +83,14 @@ def generate(
     numbers = {state.location: number for number, state in enumerate(all_states(workflow))}
     runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN)}
     if metrics is not None:
+
+        def slow(counts: list[int], seconds: float) -> None:
+            """A quick state took longer: out of the first bucket, which its passage will count, into its own."""
+            counts[bisect_left(bounds, seconds)] += 1
+            counts[0] -= 1
+
         runtime |= {
+            "slow": slow, "passed": None,
             "BOUNDS": bounds, "started": metrics.started, "statuses": metrics.statuses, "entered": metrics.entered,
             "run_counts": metrics.execution.counts, "run_seconds": metrics.execution.total,
             "retried": metrics.retried, "caught": metrics.caught,
@@ -102,7 +108,11 @@ def generate(
     unit.objects["decode"] = whole if projection is None else projector(projection.shape)
     source = unit.source
     source.comment(f"express {version}, from {name!a} (sha256 {workflow.sha256[:8]}). Generated: change the definition, not this.")
-    entry = Flow(unit, plans, Measures(unit), workflow, "run", "root").write()
+    measures = Measures(unit, plain=plans.of(workflow).plain)
+    entry = Flow(unit, plans, measures, workflow, "run", "root").write()
+    if metrics is not None:
+        unit.objects["passed"] = measures.passed
+        metrics.tally(measures.passed, measures.passages)
     written = source.text
     filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:6]}{' text' if unit.text else ''}>"
     check(written, unit.objects, filename)

@@ -9,12 +9,14 @@ from msgspec.structs import replace
 from express.compiler import data
 from express.compiler.facts import Facts
 from express.compiler.source import Display, Leaf, Piece, Use, call, literal, uses
-from express.language.model import ROOT, Fallible, Index, Name, Path, Producer, State, Wait
+from express.language.model import ROOT, Fallible, Index, Name, Pass, Path, Producer, State, Wait
 from express.language.paths import definite
 from express.runtime.limits import PAYLOAD
 
 if TYPE_CHECKING:
     from express.compiler.flow import Frame
+
+LARGE = 8  # paths and constants in an object that takes about a microsecond to make
 
 
 class Result:
@@ -132,8 +134,15 @@ def settle(frame: Frame, *, left: bool = True) -> None:
 
 
 def leave(frame: Frame, state: State) -> None:
-    """A state ends. Those that neither wait nor call anything are quick."""
-    frame.measures.left(frame.unit.numbers[state.location], state.name, quick=not isinstance(state, (Fallible, Wait)))
+    """A state ends."""
+    frame.measures.left(frame.unit.numbers[state.location], state.name, quick=_quick(state))
+
+
+def _quick(state: State) -> bool:
+    """Whether a state usually takes less than a microsecond: it neither waits nor calls anything, and makes no large object."""
+    if isinstance(state, Pass) and state.parameters is not None:
+        return data.leaves(state.parameters) <= LARGE
+    return not isinstance(state, (Fallible, Wait))
 
 
 def text(frame: Frame, value: str) -> str:

@@ -45,10 +45,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of generated code, as ``blame`` needs it."""
+    """One line of generated code, as ``blame`` needs it. ``passed`` are states before it that are left but not yet counted."""
 
     place: Place
     uses: tuple[Use, ...] = ()
+    passed: tuple[int, ...] = ()
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -101,6 +102,7 @@ class Source:
         self.table: dict[int, Line] = {}  # by line number, from 1
         self._indent = 0
         self._place: Place | None = None
+        self.passed: tuple[int, ...] = ()  # by the execution when it comes to the lines being written
 
     @property
     def text(self) -> str:
@@ -110,7 +112,7 @@ class Source:
         """One line, or an empty one."""
         self._lines.append(INDENT * self._indent + text if text else "")
         if self._place is not None:
-            self.table[len(self._lines)] = Line(self._place, tuple(paths))
+            self.table[len(self._lines)] = Line(self._place, tuple(paths), self.passed)
 
     def gap(self, lines: int = 1) -> None:
         """Empty lines, unless a block has just begun or they are there already."""

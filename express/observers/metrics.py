@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import NamedTuple
 
 # 1 us to 300 s in steps 1-2.5-5; an observation v falls into the first bucket whose bound is >= v (Prometheus' ``le``).
 BOUNDS: tuple[float, ...] = (
@@ -31,6 +32,15 @@ class Histogram:
         return sum(self.counts)
 
 
+class Passage(NamedTuple):
+    """What an execution has behind it on one way through one function: ``states`` that took no longer than the first bound (one that took
+    longer is taken off the first bucket where it is put into its own), and whether the execution began and succeeded on the way."""
+
+    states: tuple[int, ...]
+    started: bool = False
+    succeeded: bool = False
+
+
 class WorkflowMetrics:
     """Everything one workflow counts. States are numbered in the order of ``states``: (name, type) pairs.
 
@@ -47,15 +57,55 @@ class WorkflowMetrics:
         self.workflow, self.sha256, self.states = workflow, sha256, tuple(states)
         self.entered = [0] * len(self.states)
         self.derived: set[int] = set()
-        self.seconds = [Histogram() for _ in self.states]
+        self._seconds = [Histogram() for _ in self.states]
         self.attempts: dict[int, Histogram] = {number: Histogram() for number, (_, kind) in enumerate(self.states) if kind == "Task"}
         self.failures: dict[tuple[int, str], int] = {}
         self.retries: dict[int, int] = {}
         self.catches: dict[tuple[int, str, str], int] = {}
-        self.started = [0]
-        self.statuses = {"SUCCEEDED": 0, "FAILED": 0, "TIMED_OUT": 0, "ABORTED": 0}
+        self._started = [0]
+        self._statuses = {"SUCCEEDED": 0, "FAILED": 0, "TIMED_OUT": 0, "ABORTED": 0}
         self.execution = Histogram()
+        self._tallies: list[tuple[list[int], list[Passage]]] = []
         self._distinct = [0] * len(self.states)  # error values of each state so far
+
+    # --- Cells. Whoever asks for them finds everything added that is still in tallies ---------------------------------------------
+
+    @property
+    def seconds(self) -> list[Histogram]:
+        self.settle()
+        return self._seconds
+
+    @property
+    def started(self) -> list[int]:
+        self.settle()
+        return self._started
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        self.settle()
+        return self._statuses
+
+    def tally(self, passed: list[int], passages: Sequence[tuple[tuple[int, ...], bool, bool]]) -> None:
+        """Generated code adds 1 to ``passed[i]`` for all that ``passages[i]`` stands for."""
+        self._tallies.append((passed, [Passage(*passage) for passage in passages]))
+
+    def settle(self) -> None:
+        """Adds what is in tallies to the cells. Never called while an execution is between two of its waits."""
+        for passed, passages in self._tallies:
+            for number, times in enumerate(passed):
+                if times:
+                    passed[number] = 0
+                    self.passage(passages[number], times)
+
+    def passage(self, passage: Passage, times: int = 1) -> None:
+        for state in passage.states:
+            self._seconds[state].counts[0] += times
+        if passage.started:
+            self._started[0] += times
+        if passage.succeeded:
+            self._statuses["SUCCEEDED"] += times
+
+    # --- Called on the failure path -----------------------------------------------------------------------------------------------
 
     def failed(self, state: int, error: str | None) -> None:
         """A failed attempt (of a Task, Map or Parallel) or a failed state of another kind. Called before ``retried`` or ``caught``."""
