@@ -256,7 +256,7 @@ class Dispatcher:
     def _fail(self, error: Exception) -> None:
         """The first reason to stop counts."""
         if self._failure is None:
-            log.error("%s: %s", self.name, error)
+            log.error("%s: %s", self.name, str(error).removeprefix(f"{self.name}: "))
             self._failure = error
             self._notice()
 

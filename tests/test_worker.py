@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
+import subprocess
+import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from express import worker
+from express.config import Configuration, Ops, Pipeline, Settings, Workflow
 from tests.commandline import Running, express, running
 
 DEFINITION = {
@@ -105,6 +112,42 @@ def test_an_inline_function_that_never_returns_does_not_keep_the_process_past_it
     assert "not everything had ended" in worker.stderr
 
 
+def test_standard_input_that_stays_open_does_not_keep_the_process(folder: Path) -> None:
+    provide(folder, "async", 0)
+    call = ("run", "calls.asl.json", "--functions", "functions.py", "--source", "stdin:", "--sink", "file:done.jsonl")
+    with running(*call, cwd=folder, stdin=subprocess.PIPE) as worker:
+        assert worker.process.stdin is not None
+        worker.process.stdin.write(b'{"id": 1, "seconds": 0}\n')
+        worker.process.stdin.flush()
+        worker.until(lambda: done(folder) == [1], "one done")
+        code, seconds = ends(worker)
+    assert code == 0
+    assert seconds < 5
+
+
+def test_a_pipeline_that_stops_takes_the_process_with_it_after_the_others_have_drained(folder: Path) -> None:
+    """A supervisor restarts whole processes: half of one must not go on unnoticed."""
+    provide(folder, "async", *[0.5] * 5)
+    (folder / "poison.jsonl").write_text("not JSON\n")
+    (folder / "express.yaml").write_text(
+        """
+        workflows: {calls: {definition: calls.asl.json, functions: [functions.py]}}
+        pipelines:
+          - {name: good, source: "file:events.jsonl", workflow: calls, sink: "file:done.jsonl"}
+          - {name: bad, source: "file:poison.jsonl", workflow: calls, sink: "file:other.jsonl"}
+        """
+    )
+    result = express("run", "-c", "express.yaml", "--ops", "127.0.0.1:0", cwd=folder)
+    assert result.returncode == 1
+    sentence = "express: bad: the record at poison.jsonl, partition 0, offset 0 failed: Express.Undecodable"
+    assert result.stderr.splitlines()[-1].startswith(sentence)
+    first = len(done(folder))
+    (folder / "poison.jsonl").write_text('{"id": 9, "seconds": 0}')
+    (folder / "other.jsonl.checkpoint").unlink(missing_ok=True)  # it is another file now
+    assert express("run", "-c", "express.yaml", "--ops", "127.0.0.1:0", cwd=folder).returncode == 0
+    assert sorted(done(folder)) == [0, 1, 2, 3, 4], f"{first} were done and committed by the first run"
+
+
 # --- Leaving at once ------------------------------------------------------------------------------------------------------------------
 
 
@@ -154,3 +197,44 @@ def test_a_signal_while_it_connects_ends_it(folder: Path) -> None:
             code, seconds = ends(worker)
     assert code == 0
     assert seconds < 10
+
+
+# --- Health ---------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_loop_that_stands_still_is_not_alive_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SILENCE", 0.3)
+    provide(folder, "async", 0)
+    settings = Settings(
+        workflows={"calls": Workflow(definition="calls.asl.json", functions=("functions.py",))},
+        pipelines=(Pipeline(source=f"memory:{folder}", workflow="calls"),),
+        ops=Ops(listen="127.0.0.1:0"),
+    )
+    one = worker.Worker(Configuration(settings=settings, directory=folder))
+    running = asyncio.create_task(one.run())
+    answers: list[tuple[int, str]] = []
+
+    def ask(path: str) -> None:
+        try:
+            with urllib.request.urlopen(f"{one.url}/{path}", timeout=5) as response:
+                answers.append((response.status, response.read().decode()))
+        except urllib.error.HTTPError as error:
+            with error:
+                answers.append((error.code, error.read().decode()))
+
+    while one.url is None or not one.ready():
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(ask, "livez")
+    await asyncio.to_thread(ask, "readyz")
+    asking = threading.Timer(0.5, ask, ["livez"])
+    asking.start()
+    time.sleep(1.0)  # what no function may do on the loop
+    await asyncio.to_thread(asking.join)
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(ask, "livez")
+    one.stop()
+    assert [summary.ended for summary in await running] == ["stopped"]
+    assert answers[:2] == [(200, "ok\n"), (200, "ok\n")]
+    assert answers[2][0] == 503
+    assert answers[2][1].startswith("the event loop has stood still for ")
+    assert answers[3] == (200, "ok\n")
