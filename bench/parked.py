@@ -24,16 +24,20 @@ from express.executor import Executor
 from express.outcome import Outcome
 from express.runtime.context import Execution
 from express.runtime.values import loads
+from express.worker import GC_THRESHOLDS
 
 LIMIT = 5_000  # bytes each
-PARKED = 20  # seconds, long enough to start them all
-DEFINITION = {
-    "StartAt": "Settle",
-    "States": {
-        "Settle": {"Type": "Wait", "Seconds": PARKED, "Next": "Settled"},
-        "Settled": {"Type": "Pass", "Result": True, "ResultPath": "$.settled", "End": True},
-    },
-}
+SECONDS = {"RSS": 40, "tracemalloc": 250}  # long enough to start them all, which tracing slows down
+
+
+def definition(seconds: int) -> dict[str, object]:
+    return {
+        "StartAt": "Settle",
+        "States": {
+            "Settle": {"Type": "Wait", "Seconds": seconds, "Next": "Settled"},
+            "Settled": {"Type": "Pass", "Result": True, "ResultPath": "$.settled", "End": True},
+        },
+    }
 
 
 @dataclass(slots=True)
@@ -71,7 +75,8 @@ def resident() -> int:
 
 
 async def park(count: int, how: str) -> None:
-    program = express.compile(DEFINITION, name="parked")
+    program = express.compile(definition(SECONDS[how]), name="parked")
+    gc.set_threshold(*GC_THRESHOLDS)  # as `express run` does
     executor = Executor()
     outcomes: dict[str, int] = {}
     wrong = 0
