@@ -79,15 +79,17 @@ class Pipeline:
         partitions: int = 1,
         given: Sequence[int] | None = None,
         finite: bool = True,
-        sink: bool = True,
-        dead_letter: bool = True,
+        source: MemorySource | None = None,
+        sink: MemorySink | bool = True,
+        dead_letter: MemorySink | bool = True,
         clock: Clock | None = None,
         **limits: Any,
     ) -> None:
         self.log = log or Log("orders", partitions)
         self.workflow = Workflow(evaluate)
-        self.source = MemorySource(self.log, finite=finite, partitions=given)
-        self.sink, self.dead_letter = MemorySink(), MemorySink()
+        self.source = source or MemorySource(self.log, finite=finite, partitions=given)
+        self.sink = sink if isinstance(sink, MemorySink) else MemorySink()
+        self.dead_letter = dead_letter if isinstance(dead_letter, MemorySink) else MemorySink()
         self.executor = Executor(clock)
         self.metrics = PipelineMetrics("orders")
         self.dispatcher = Dispatcher(
