@@ -327,7 +327,8 @@ class SourceContract:
             limits = Limits(records=40, commit_every=0.01, drain=5.0)
             dispatcher = Dispatcher("contract", workflow, bed.open(), sink, None, executor, metrics, limits)
             running = asyncio.create_task(dispatcher.run())
-            goal = total * bed.partitions if attempt == 5 else len(set(results)) + 60
+            everything = total * bed.partitions
+            goal = everything if attempt == 5 else min(everything, len(set(results)) + 60)
             patience = time.monotonic() + 30
             while not running.done() and len({*results, *self.written(sink)}) < goal:
                 assert time.monotonic() < patience, f"{len(set(results))} of {goal}"
