@@ -131,7 +131,7 @@ class Source:
             self.line(text, uses(piece))
             return
         if piece.entries:
-            self.line(before + piece.start)
+            self.line(before + piece.start, uses(piece))  # what puts the parts together fails on the first line
             self._indent += 1
             for number, (prefix, entry) in enumerate(piece.entries):
                 if piece.operator:
