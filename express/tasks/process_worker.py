@@ -84,9 +84,12 @@ def _take_over_streams() -> tuple[BinaryIO, int]:
 
 
 def _write(answers: int, data: bytes) -> None:
-    """All of it: a pipe may take less than it is given."""
-    while data:
-        data = data[os.write(answers, data) :]
+    """All of it: a pipe may take less than it is given. Without a reader the parent is gone, and so are we."""
+    try:
+        while data:
+            data = data[os.write(answers, data) :]
+    except BrokenPipeError:
+        os._exit(0)
 
 
 def _die_with_parent() -> None:
