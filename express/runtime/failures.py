@@ -18,11 +18,11 @@ class StateError(Exception):
         return f"{self.error}: {self.cause}" if self.cause else str(self.error)
 
 
-class ExecutionTimedOut(StateError):
+class ExecutionTimedOut(StateError):  # noqa: N818 - named for what happened
     """The whole execution ran out of time (workflow TimeoutSeconds, or the 5 minutes): no Retry or Catch sees it; status TIMED_OUT."""
 
     __slots__ = ()
 
 
 class ExecutionAborted(BaseException):
-    """The execution is given up (drain deadline, lost partition, sibling branch failed): closes coroutines, is never reported as a failure."""
+    """The execution is given up (drain deadline, lost partition, sibling branch failed): closes coroutines, never reported as a failure."""
