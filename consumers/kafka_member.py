@@ -143,7 +143,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
                 consumer.seek(partition, known.offset)
             self._assignment(partition, Tracker(known.offset, known.metadata) if known else Tracker())
         self.intake.assigned(list(self.held.values()))
-        log.info("group %s: %s", self.membership.group, self.held or "no partition for this member")
+        numbers = ", ".join(str(partition.partition) for partition in self.held)
+        log.info("group %s: partitions of %s held: %s", self.membership.group, self.membership.endpoint.topic, numbers or "none")
         self.settled = self.joined = True
         self.changed = time.monotonic()
 

@@ -54,3 +54,15 @@ def kafka(request: pytest.FixtureRequest, kafka_session: Kafka) -> Iterator[Kafk
         pytest.skip("needs a real Kafka broker: librdkafka's mock cluster has groups of one member only")
     yield kafka_session
     kafka_session.mend()
+
+
+@pytest.fixture
+def three_brokers() -> Iterator[Kafka]:
+    """A real cluster of three, of the test's own: one may fail while the others go on."""
+    if chosen()[0] != "apache":
+        pytest.skip("needs three Kafka brokers that the tests start themselves, with java and mvn")
+    bed = Kafka.open("apache", brokers=3)
+    try:
+        yield bed
+    finally:
+        bed.close()

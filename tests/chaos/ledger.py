@@ -1,0 +1,242 @@
+"""What really happened, read from the topics by somebody outside: every event, result, dead letter and commit, in the broker's own time.
+
+Result and dead-letter topics are stamped by the broker as it appends (LogAppendTime), commits as it stores them: one clock for "before".
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from typing import NamedTuple
+
+import msgspec
+import orjson
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from express.commits import decode
+from tests.brokers.kafka_bed import QUIET, Kafka
+from tests.chaos.events import Event
+
+Place = tuple[int, int]  # partition and offset in the source topic
+
+
+class Terminal(NamedTuple):
+    """A result or a dead letter, as it stands in its topic."""
+
+    milliseconds: int
+    result: bytes | None  # None: a dead letter,
+    reason: bytes | None  # with this error
+
+
+class Commit(NamedTuple):
+    milliseconds: int
+    partition: int
+    offset: int
+    metadata: str
+
+
+class Ledger(threading.Thread):
+    """Reads the three topics as they grow. ``events`` is filled by the producing thread: where each stands, and what must become of it."""
+
+    def __init__(self, kafka: Kafka, topic: str, results: str, dead: str, group: str) -> None:
+        super().__init__(name="ledger", daemon=True)
+        self.kafka, self.topic, self.results, self.dead, self.group = kafka, topic, results, dead, group
+        self.terminals: dict[Place, list[Terminal]] = defaultdict(list)
+        self.results_read: list[Place] = []
+        self.commits: list[Commit] = []
+        self.strange: list[str] = []
+        self._enough = threading.Event()
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        consumer = Consumer({"bootstrap.servers": self.kafka.servers, "group.id": "ledger", "enable.auto.commit": False, **QUIET})
+        try:
+            parts = []
+            for topic in (self.results, self.dead, "__consumer_offsets"):
+                while not (found := consumer.list_topics(topic, timeout=10).topics[topic].partitions):
+                    time.sleep(0.2)  # the group's own topic is made when the first group comes
+                parts += [TopicPartition(topic, number, OFFSET_BEGINNING) for number in found]
+            consumer.assign(parts)
+            while not self._enough.is_set():
+                for record in consumer.consume(1000, timeout=0.1):
+                    if record.error():
+                        continue  # the broker restarts
+                    if record.topic() == "__consumer_offsets":
+                        self._commit(record.key(), record.value())
+                    else:
+                        self._terminal(record)
+        except BaseException as error:
+            self.failure = error
+        finally:
+            consumer.close()
+
+    def stop(self) -> None:
+        self._enough.set()
+        self.join(30)
+        if self.failure:
+            raise self.failure
+
+    def _terminal(self, record) -> None:  # type: ignore[no-untyped-def]
+        headers = dict(record.headers() or [])
+        topic, partition, offset = headers["express-execution"].decode().rsplit("-", 2)
+        if topic != self.topic:
+            self.strange.append(f"a record of another topic: {headers}")
+            return
+        dead = record.topic() == self.dead
+        found = Terminal(record.timestamp()[1], None if dead else record.value(), headers.get("express-error") if dead else None)
+        self.terminals[int(partition), int(offset)].append(found)
+        if not dead:
+            self.results_read.append((int(partition), int(offset)))
+
+    def _commit(self, key: bytes, value: bytes | None) -> None:
+        """The broker's own record of a commit (OffsetCommitKey 0-1, OffsetCommitValue 1-4)."""
+        if key[:2] not in (b"\0\0", b"\0\1") or value is None:
+            return
+        group, at = _text(key, 2)
+        topic, at = _text(key, at)
+        if (group, topic) != (self.group, self.topic):
+            return
+        version, offset = int.from_bytes(value[:2]), int.from_bytes(value[2:10])
+        at = 10 if version < 3 else 14  # a leader epoch in between
+        metadata, at = _compact_text(value, at) if version >= 4 else _text(value, at)
+        milliseconds = int.from_bytes(value[at : at + 8])
+        self.commits.append(Commit(milliseconds, int.from_bytes(key[at_partition(key) :]), offset, metadata))
+
+    def missing(self, events: dict[Place, Event]) -> list[Place]:
+        return [place for place in events if place not in self.terminals]
+
+
+def at_partition(key: bytes) -> int:
+    return len(key) - 4
+
+
+def _text(content: bytes, at: int) -> tuple[str, int]:
+    length = int.from_bytes(content[at : at + 2])
+    return content[at + 2 : at + 2 + length].decode(), at + 2 + length
+
+
+def _compact_text(content: bytes, at: int) -> tuple[str, int]:
+    length = shift = 0
+    while True:
+        length |= (content[at] & 0x7F) << shift
+        at += 1
+        if content[at - 1] < 0x80:
+            break
+        shift += 7
+    return content[at : at + length - 1].decode(), at + length - 1
+
+
+class Fault(msgspec.Struct):
+    """Something that was done to a member. ``unfinished``: its executions at that moment; ``partitions``: what it held."""
+
+    what: str
+    milliseconds: int
+    member: str
+    partitions: list[int]
+    unfinished: int
+    completed: int = 0  # since its last commits, by the ledger
+    duplicates: int = 0
+
+
+class Verdict(msgspec.Struct):
+    """What the ledger says of a run. ``violations`` has one line for each promise that was broken, empty when all were kept."""
+
+    events: int
+    results: int
+    dead_letters: int
+    commits: int
+    maps: int
+    skipped_by_maps: int
+    duplicates: int
+    violations: list[str]
+    faults: list[Fault]
+
+
+def judge(ledger: Ledger, events: dict[Place, Event], faults: list[Fault], in_flight: int) -> Verdict:
+    """Holds the ledger against the promises. I1: every event has its result or dead letter, the right one. I2: no commit passed an event
+    before that. I3: nor did a map of finished work. I6: nothing came out that did not go in. Duplicates: for each fault at most what was in
+    flight and what was completed since the last commits of the partitions concerned."""
+    violations: list[str] = list(ledger.strange)
+    first: dict[Place, int] = {place: min(found.milliseconds for found in terminals) for place, terminals in ledger.terminals.items()}
+    results = dead = 0
+    for place, event in events.items():
+        terminals = ledger.terminals.get(place, [])
+        if not terminals:
+            violations.append(f"I1: event {event.number} at {place} has neither result nor dead letter")
+        for terminal in terminals:
+            if event.reason is None and terminal.result is not None:
+                results += 1
+                if orjson.loads(terminal.result) != {"n": event.number, "square": event.number**2}:
+                    violations.append(f"I1: the result of event {event.number} at {place} is {terminal.result!r}")
+            elif event.reason is not None and terminal.reason == event.reason:
+                dead += 1
+            else:
+                violations.append(f"I1: event {event.number} at {place}, expected {event.reason or 'a result'}, became {terminal}")
+    violations += [f"I6: a terminal for {place}, which nobody produced" for place in ledger.terminals if place not in events]
+    maps = _audit(ledger, events, first, violations)
+    duplicates = sum(len(terminals) - 1 for terminals in ledger.terminals.values())
+    blamed = _blame(ledger, faults, in_flight, violations)
+    if duplicates > blamed:
+        violations.append(f"{duplicates - blamed} duplicates that no fault explains")
+    skipped = sum(len(decoded) for decoded in maps)
+    return Verdict(len(events), results, dead, len(ledger.commits), len(maps), skipped, duplicates, violations, faults)
+
+
+def _audit(ledger: Ledger, events: dict[Place, Event], first: dict[Place, int], violations: list[str]) -> list[list[int]]:
+    """I2 and I3 after every commit. Returns what each map said to be finished."""
+    offsets: dict[int, list[int]] = defaultdict(list)
+    for partition, offset in sorted(events):
+        offsets[partition].append(offset)
+    never = 1 << 62
+    latest: dict[int, list[int]] = {}  # partition -> for each of its events, when it and all before it had a terminal
+    for partition, own in offsets.items():
+        latest[partition], known = [], 0
+        for offset in own:
+            known = max(known, first.get((partition, offset), never))
+            latest[partition].append(known)
+    maps = []
+    for commit in ledger.commits:
+        own = offsets[commit.partition]
+        passed = bisect_left(own, commit.offset)
+        if passed and latest[commit.partition][passed - 1] > commit.milliseconds:
+            early = [o for o in own[:passed] if first.get((commit.partition, o), never) > commit.milliseconds]
+            violations.append(f"I2: {commit} passed events without a terminal: {early[:5]}")
+        if commit.metadata:
+            told = decode(commit.metadata, commit.offset)
+            if told is None:
+                violations.append(f"I3: {commit} has a map that cannot be read")
+                continue
+            unfinished = set(told.unfinished)
+            beyond = own[passed : bisect_left(own, told.highest + 1)]
+            finished = [offset for offset in beyond if offset not in unfinished]
+            maps.append(finished)
+            early = [o for o in finished if first.get((commit.partition, o), never) > commit.milliseconds]
+            if early:
+                violations.append(f"I3: {commit} says finished of events without a terminal: {early[:5]}")
+    return maps
+
+
+def _blame(ledger: Ledger, faults: list[Fault], in_flight: int, violations: list[str]) -> int:
+    """Gives every duplicate to the fault before it, and holds each fault against its budget; returns how many were given."""
+    given = 0
+    for index, fault in enumerate(faults):
+        until = faults[index + 1].milliseconds if index + 1 < len(faults) else 1 << 62
+        last = dict.fromkeys(fault.partitions, 0)
+        for commit in ledger.commits:
+            if commit.milliseconds <= fault.milliseconds and commit.partition in last:
+                last[commit.partition] = max(last[commit.partition], commit.milliseconds)
+        for (partition, _), terminals in ledger.terminals.items():
+            again = [found.milliseconds for found in sorted(terminals)[1:]]
+            fault.duplicates += sum(1 for moment in again if fault.milliseconds <= moment < until)
+            begun = min(found.milliseconds for found in terminals)
+            if partition in last and last[partition] <= begun <= fault.milliseconds:
+                fault.completed += 1
+        given += fault.duplicates
+        budget = in_flight + fault.completed
+        if fault.duplicates > budget:
+            violations.append(
+                f"{fault.what} of {fault.member}: {fault.duplicates} duplicates, the budget was {in_flight} + {fault.completed}"
+            )
+    return given
