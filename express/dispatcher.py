@@ -144,6 +144,7 @@ class Dispatcher:
         self._handing_over = False
         self._stopping = False
         self._failure: Exception | None = None
+        self._sink_gone = False
         self._started = False
         self._paused = False
         self._abandoned = 0
@@ -200,10 +201,10 @@ class Dispatcher:
         try:
             if self._sink is not None:
                 begun.append(self._sink)
-                await self._sink.start(self._results_acknowledged, self._result_rejected, self._fail)
+                await self._sink.start(self._results_acknowledged, self._result_rejected, self._sink_failed)
             if self._dead_letter is not None:
                 begun.append(self._dead_letter)
-                await self._dead_letter.start(self._letters_acknowledged, self._letter_rejected, self._fail)
+                await self._dead_letter.start(self._letters_acknowledged, self._letter_rejected, self._sink_failed)
             begun.append(self.source)
             await self.source.start(self)
         except BaseException:
@@ -286,14 +287,14 @@ class Dispatcher:
             lane.closing = True
         self._notice()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.limits.drain
-        while any(lane.running for lane in lanes) and (remaining := deadline - loop.time()) > 0:
+        deadline = loop.time() + (0.0 if self._sink_gone else self.limits.drain)
+        while any(lane.running for lane in lanes) and not self._sink_gone and (remaining := deadline - loop.time()) > 0:
             await self._progress(remaining)
         for lane in lanes:
             for execution in list(lane.running):
                 self.executor.abort(execution)
         self._hand_over()
-        if any(lane.assignment.in_flight for lane in lanes):
+        if any(lane.assignment.in_flight for lane in lanes) and not self._sink_gone:
             await self._in_time(max(FLUSH, deadline - loop.time()), self._flush())
 
     async def _flush(self) -> None:
@@ -521,6 +522,11 @@ class Dispatcher:
                 "so the pipeline stops and nothing past this record is committed"
             )
         )
+
+    def _sink_failed(self, error: Exception) -> None:
+        """Nothing will be acknowledged any more, so there is nothing to wait for."""
+        self._sink_gone = True
+        self._fail(error)
 
     def _settle(self, entries: Sequence[Entry]) -> int:
         """Acknowledged: these are finished. Entries of fenced assignments only leave; returns how many counted."""

@@ -51,13 +51,14 @@ class Tasks:
 class Workflow:
     """What a Program is to the dispatcher."""
 
-    name, sha256, seconds, anonymous = "orders", "3f9c1e07" * 8, 300.0, False
+    name, sha256, anonymous = "orders", "3f9c1e07" * 8, False
 
-    def __init__(self, evaluate: Callable[[Any, Execution], Any] = obey, plain: bool | None = None) -> None:
+    def __init__(self, evaluate: Callable[[Any, Execution], Any] = obey, seconds: float = 300.0) -> None:
+        self.seconds = seconds
         self.started: list[Any] = []
         self.tasks = Tasks()
         self.bindings = (self.tasks,)
-        self.plain = not asyncio.iscoroutinefunction(evaluate) if plain is None else plain
+        self.plain = not asyncio.iscoroutinefunction(evaluate)
         self._evaluate = evaluate
 
     def evaluate(self, event: Any, execution: Execution) -> Any:
@@ -83,10 +84,11 @@ class Pipeline:
         sink: MemorySink | bool = True,
         dead_letter: MemorySink | bool = True,
         clock: Clock | None = None,
+        seconds: float = 300.0,
         **limits: Any,
     ) -> None:
         self.log = log or Log("orders", partitions)
-        self.workflow = Workflow(evaluate)
+        self.workflow = Workflow(evaluate, seconds)
         self.source = source or MemorySource(self.log, finite=finite, partitions=given)
         self.sink = sink if isinstance(sink, MemorySink) else MemorySink()
         self.dead_letter = dead_letter if isinstance(dead_letter, MemorySink) else MemorySink()

@@ -231,6 +231,15 @@ async def test_what_finishes_beside_a_failure_that_stops_the_pipeline_is_remembe
     assert again.committed == 4
 
 
+async def test_an_execution_has_as_long_as_its_definition_and_the_limits_say() -> None:
+    for limit, definition in ((300.0, 0.1), (0.1, 300.0)):
+        pipeline = Pipeline(wait_and_obey, execution=limit, seconds=definition)
+        pipeline.send({"wait": 60})
+        await pipeline.run()
+        (headers,) = pipeline.buried()
+        assert (headers["express-status"], headers["express-error"]) == ("TIMED_OUT", "States.Timeout")
+
+
 # --- Headers of dead letters ------------------------------------------------------------------------------------------------------
 
 
@@ -627,13 +636,16 @@ async def test_stop_while_the_sink_is_out_of_order_ends_within_the_deadlines_and
 
 
 async def test_a_sink_that_is_gone_for_good_stops_the_pipeline() -> None:
-    pipeline = Pipeline(finite=False, drain=0.1)
+    pipeline = Pipeline(wait_and_obey, finite=False, drain=60.0)
     pipeline.send(1)
     pipeline.begin()
     await pipeline.until(lambda: pipeline.committed == 1)
+    pipeline.send({"wait": 60})
+    await pipeline.until(lambda: pipeline.metrics.in_flight == 1)
     pipeline.sink.fail(ConnectionFailed("the topic orders.done is gone"))
     with pytest.raises(ConnectionFailed, match=r"orders\.done is gone"):
         await pipeline.until(lambda: False)
+    assert pipeline.committed == 1
 
 
 async def test_a_source_that_cannot_go_on_stops_the_pipeline_after_committing() -> None:
