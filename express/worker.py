@@ -163,6 +163,7 @@ class Worker:
 
     def _startup(self, loop: asyncio.AbstractEventLoop) -> None:
         self.heartbeat.start(loop)
+        self._exposition.attach(loop)
         self.url = url = self._operations.start(self._settings.ops.listen)
         log.info("metrics at %s/metrics, health at %s/livez and %s/readyz", url, url, url)
         self._executor = Executor()

@@ -16,6 +16,8 @@ from express.config import DEFAULT_OPS, host_and_port
 from express.errors import ConnectionFailed
 from express.observers.exposition import Exposition
 
+PATIENCE = 1.0  # seconds for the pipelines' loop to copy its counters
+
 log = logging.getLogger(__name__)
 
 Verdict = Callable[[], str | None]  # None: yes; otherwise why not, in one sentence
@@ -23,7 +25,7 @@ Verdict = Callable[[], str | None]  # None: yes; otherwise why not, in one sente
 
 class Operations:
     """Answers while the pipelines' loop is busy, and says so when that loop stands still: it shares no loop with them. A scrape never makes
-    an event wait for longer than the interpreter's switch interval.
+    an event wait for longer than its counters take to copy.
     """
 
     def __init__(self, exposition: Exposition, alive: Verdict, ready: Verdict) -> None:
@@ -71,6 +73,11 @@ class Operations:
         return web.Response(text="/metrics\n/livez\n/readyz\n")
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        loop = asyncio.get_running_loop()
+        looked = loop.create_future()
+        self._exposition.look(lambda: loop.call_soon_threadsafe(_resolve, looked))
+        # A loop that stands still must not hide it: then the counters are those of the last scrape.
+        await asyncio.wait({looked}, timeout=PATIENCE)
         body, content_type = self._exposition.render(request.headers.get("Accept", ""))
         response = web.Response(body=body, headers={"Content-Type": content_type})
         response.enable_compression()  # only if the scraper accepts it
@@ -81,6 +88,11 @@ class Operations:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         return _answer(self._ready())
+
+
+def _resolve(looked: asyncio.Future[None]) -> None:
+    if not looked.done():
+        looked.set_result(None)
 
 
 def _answer(why_not: str | None) -> web.Response:

@@ -1,8 +1,10 @@
-"""Counters and histograms of workflows and pipelines in, Prometheus' text formats out, when somebody asks."""
+"""Snapshots of the counters in, Prometheus' text formats out, when somebody asks."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -12,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from express.observers.metrics import BOUNDS, Histogram, WorkflowMetrics
 from express.observers.pipeline import PipelineMetrics
+from express.observers.snapshot import Cells, Snapshot, take
 from express.observers.stall import Heartbeat
 
 _EDGES = [*(repr(bound) for bound in BOUNDS), "+Inf"]
@@ -20,10 +23,8 @@ _END = b"# EOF\n"  # ends a body in the OpenMetrics format, and only there
 
 
 class Exposition:
-    """Everything one process shows at /metrics. Reads the cells of the hot path as they are: the loop that writes them never waits.
-
-    May be used from another thread: each cell is read by one operation, so a scrape is consistent within a histogram and at most a few
-    events apart between metrics.
+    """Everything one process shows at /metrics. ``look`` copies the counters on the loop that counts, in microseconds; ``render`` writes
+    the last copy and may be called from any thread: no event waits for it.
     """
 
     def __init__(
@@ -33,12 +34,33 @@ class Exposition:
         heartbeat: Heartbeat | None = None,
         stuck: Callable[[], int] = int,
     ) -> None:
+        self._workflows, self._pipelines, self._stuck = workflows, pipelines, stuck
+        self._lateness = Histogram() if heartbeat is None else heartbeat.lateness
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._latest = take(workflows, pipelines, self._lateness, stuck)
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._registry.register(_Counts(workflows, pipelines, stuck))
-        self._families = _families(workflows, pipelines, heartbeat)
+        self._registry.register(_Counts(workflows, pipelines, lambda: self._latest))
+        self._families = _families(workflows, pipelines)
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on ``loop`` is the one that counts. Until then, and without one, nothing counts."""
+        self._loop = loop
+
+    def look(self, looked: Callable[[], object]) -> None:
+        """Copies the counters, then calls ``looked``, both on the loop that counts. May be called from any thread; when that loop stands
+        still it comes late, when it has ended it does not come: then the last copy is what there is."""
+        if self._loop is None:
+            self._look(looked)
+            return
+        with suppress(RuntimeError):  # closed
+            self._loop.call_soon_threadsafe(self._look, looked)
+
+    def _look(self, looked: Callable[[], object]) -> None:
+        self._latest = take(self._workflows, self._pipelines, self._lateness, self._stuck)
+        looked()
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The body and its content type, in the format that the Accept header asks for."""
@@ -46,7 +68,8 @@ class Exposition:
         body = encode(self._registry)
         # Histograms are nearly all of a body, and the same text in every format. prometheus_client takes 18 us a line, this takes one:
         # a scrape of 1,000 states competes a twentieth of the time with the loop for the interpreter.
-        histograms = "".join(family.text() for family in self._families).encode()
+        latest = self._latest
+        histograms = "".join(family.text(latest) for family in self._families).encode()
         if body.endswith(_END):
             return body[: -len(_END)] + histograms + _END, content_type
         return body + histograms, content_type
@@ -55,8 +78,8 @@ class Exposition:
 class _Counts(Collector):
     """Counters, gauges and infos, as prometheus_client wants them."""
 
-    def __init__(self, workflows: Sequence[WorkflowMetrics], pipelines: Sequence[PipelineMetrics], stuck: Callable[[], int]) -> None:
-        self._workflows, self._pipelines, self._stuck = workflows, pipelines, stuck
+    def __init__(self, workflows: Sequence[WorkflowMetrics], pipelines: Sequence[PipelineMetrics], latest: Callable[[], Snapshot]) -> None:
+        self._workflows, self._pipelines, self._latest = workflows, pipelines, latest
 
     def describe(self) -> Iterable[Metric]:
         """Called by the registry instead of a first ``collect``."""
@@ -64,28 +87,29 @@ class _Counts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry at each scrape."""
-        yield from _executions(self._workflows)
-        yield from _failures(self._workflows)
-        yield from _pipelines(self._pipelines)
-        yield GaugeMetricFamily("express_stuck_calls", "Calls of functions past their time that nothing can end: threads.", self._stuck())
+        latest = self._latest()
+        yield from _executions(self._workflows, latest)
+        yield from _failures(self._workflows, latest)
+        yield from _pipeline_counts(self._pipelines, latest)
+        yield GaugeMetricFamily("express_stuck_calls", "Calls of functions past their time that nothing can end: threads.", latest.stuck)
 
 
-def _executions(workflows: Iterable[WorkflowMetrics]) -> Iterator[Metric]:
+def _executions(workflows: Iterable[WorkflowMetrics], latest: Snapshot) -> Iterator[Metric]:
     started = CounterMetricFamily("express_executions_started", "Executions started.", labels=["workflow"])
     ended = CounterMetricFamily("express_executions", "Executions ended, by status.", labels=["workflow", "status"])
     entered = CounterMetricFamily("express_state_entered", "Times a state was entered.", labels=["workflow", "state", "type"])
     info = InfoMetricFamily("express_definition", "Which definition runs.", labels=["workflow"])
-    for metrics in workflows:
-        started.add_metric([metrics.workflow], metrics.started[0])
-        for status, count in metrics.statuses.items():
+    for metrics, figures in zip(workflows, latest.workflows, strict=True):
+        started.add_metric([metrics.workflow], figures.started)
+        for status, count in figures.statuses.items():
             ended.add_metric([metrics.workflow, status], count)
-        for number, (name, kind) in enumerate(metrics.states):
-            entered.add_metric([metrics.workflow, name, kind], metrics.entries(number))
+        for (name, kind), count in zip(metrics.states, figures.entered, strict=True):
+            entered.add_metric([metrics.workflow, name, kind], count)
         info.add_metric([metrics.workflow], {"sha256": metrics.sha256})
     return iter((started, ended, entered, info))
 
 
-def _failures(workflows: Iterable[WorkflowMetrics]) -> Iterator[Metric]:
+def _failures(workflows: Iterable[WorkflowMetrics], latest: Snapshot) -> Iterator[Metric]:
     failures = CounterMetricFamily(
         "express_state_failures", "Failed attempts of a state: retried, caught or uncaught.", labels=["workflow", "state", "error"]
     )
@@ -93,32 +117,31 @@ def _failures(workflows: Iterable[WorkflowMetrics]) -> Iterator[Metric]:
     caught = CounterMetricFamily(
         "express_state_caught", "Failures that a Catcher sent to another state.", labels=["workflow", "state", "error", "next"]
     )
-    for metrics in workflows:
+    for metrics, figures in zip(workflows, latest.workflows, strict=True):
         names = [name for name, _ in metrics.states]
-        # list() copies in one step: the loop may add an error value while this thread iterates.
-        for (state, error), count in list(metrics.failures.items()):
+        for (state, error), count in figures.failures.items():
             failures.add_metric([metrics.workflow, names[state], error], count)
-        for (state, error, following), count in list(metrics.catches.items()):
+        for (state, error, following), count in figures.catches.items():
             caught.add_metric([metrics.workflow, names[state], error, following], count)
         for number, (name, kind) in enumerate(metrics.states):
             if kind in _FALLIBLE:
-                retries.add_metric([metrics.workflow, name], metrics.retries.get(number, 0))
+                retries.add_metric([metrics.workflow, name], figures.retries.get(number, 0))
     return iter((failures, retries, caught))
 
 
-def _pipelines(pipelines: Sequence[PipelineMetrics]) -> Iterator[Metric]:
+def _pipeline_counts(pipelines: Iterable[PipelineMetrics], latest: Snapshot) -> Iterator[Metric]:
     records = CounterMetricFamily("express_source_records", "Records taken from the source.", labels=["pipeline"])
     inflight = GaugeMetricFamily("express_inflight", "Records taken and not yet acknowledged.", labels=["pipeline"])
     dead = CounterMetricFamily("express_dead_letters", "Records acknowledged by the dead-letter sink.", labels=["pipeline"])
     behind = GaugeMetricFamily("express_commit_lag", "Records taken that no committed position covers yet.", labels=["pipeline"])
     lag = GaugeMetricFamily("express_source_lag", "Records behind the newest of a partition held.", labels=["topic", "partition"])
     lags: dict[tuple[str, int], int] = {}
-    for pipeline in pipelines:
-        records.add_metric([pipeline.name], pipeline.source_records)
-        inflight.add_metric([pipeline.name], pipeline.in_flight)
-        dead.add_metric([pipeline.name], pipeline.dead_letters)
-        behind.add_metric([pipeline.name], pipeline.commit_lag)
-        for partition, count in _lag(pipeline):
+    for pipeline, figures in zip(pipelines, latest.pipelines, strict=True):
+        records.add_metric([pipeline.name], figures.source_records)
+        inflight.add_metric([pipeline.name], figures.in_flight)
+        dead.add_metric([pipeline.name], figures.dead_letters)
+        behind.add_metric([pipeline.name], figures.commit_lag)
+        for partition, count in figures.lag.items():
             # Two pipelines may read one topic, each with its group: the one that is further behind counts.
             lags[partition] = max(count, lags.get(partition, 0))
     for (topic, number), count in lags.items():
@@ -126,32 +149,24 @@ def _pipelines(pipelines: Sequence[PipelineMetrics]) -> Iterator[Metric]:
     return iter((records, inflight, dead, behind, lag))
 
 
-def _lag(pipeline: PipelineMetrics) -> list[tuple[tuple[str, int], int]]:
-    for _ in range(3):
-        try:
-            return list(pipeline.lag().items())
-        except (RuntimeError, OSError):  # the source's partitions changed, or its file was closed, on its own thread, while we looked
-            continue
-    return []
-
-
 class _Family:
-    """One histogram metric: its header and, for each series, the text in front of every bucket's bound."""
+    """One histogram metric: its header and, for each series, the text in front of every bucket's bound. ``cells`` finds the series' values
+    in a snapshot, in the same order."""
 
-    def __init__(self, name: str, documentation: str) -> None:
-        self.name, self.documentation = name, documentation
-        self.series: list[tuple[str, str, Histogram]] = []
+    def __init__(self, name: str, documentation: str, cells: Callable[[Snapshot], Iterable[Cells]]) -> None:
+        self.name, self.documentation, self.cells = name, documentation, cells
+        self.series: list[tuple[str, str]] = []
 
-    def add(self, histogram: Histogram, **labels: str) -> None:
+    def add(self, **labels: str) -> None:
         text = ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
-        self.series.append((f'{self.name}_bucket{{{text}{"," if text else ""}le="', f"{{{text}}}" if text else "", histogram))
+        self.series.append((f'{self.name}_bucket{{{text}{"," if text else ""}le="', f"{{{text}}}" if text else ""))
 
-    def text(self) -> str:
+    def text(self, latest: Snapshot) -> str:
         lines = [f"# HELP {self.name} {self.documentation}\n# TYPE {self.name} histogram\n"]
-        for bucket, labels, histogram in self.series:
-            counts = list(accumulate(list(histogram.counts)))
+        for (bucket, labels), cells in zip(self.series, self.cells(latest), strict=True):
+            counts = list(accumulate(cells.counts))
             lines += [f'{bucket}{edge}"}} {count}\n' for edge, count in zip(_EDGES, counts, strict=True)]
-            lines.append(f"{self.name}_count{labels} {counts[-1]}\n{self.name}_sum{labels} {histogram.total[0]!r}\n")
+            lines.append(f"{self.name}_count{labels} {counts[-1]}\n{self.name}_sum{labels} {cells.total!r}\n")
         return "".join(lines)
 
 
@@ -159,20 +174,39 @@ def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _families(workflows: Iterable[WorkflowMetrics], pipelines: Iterable[PipelineMetrics], heartbeat: Heartbeat | None) -> list[_Family]:
-    executions = _Family("express_execution_seconds", "From the start to the end of an execution.")
-    states = _Family("express_state_seconds", "From entry to exit of a state, retries and backoff included.")
-    attempts = _Family("express_task_attempt_seconds", "One attempt of a Task, without backoff.")
-    events = _Family("express_event_seconds", "From a record's timestamp to its acknowledged result or dead letter.")
-    stalls = _Family("express_loop_stall_seconds", "How late the event loop came to a timer that is due every 100 ms.")
+def _families(workflows: Iterable[WorkflowMetrics], pipelines: Iterable[PipelineMetrics]) -> list[_Family]:
+    executions = _Family(
+        "express_execution_seconds",
+        "From the start to the end of an execution.",
+        lambda latest: [figures.execution for figures in latest.workflows],
+    )
+    states = _Family(
+        "express_state_seconds",
+        "From entry to exit of a state, retries and backoff included.",
+        lambda latest: [cells for figures in latest.workflows for cells in figures.seconds],
+    )
+    attempts = _Family(
+        "express_task_attempt_seconds",
+        "One attempt of a Task, without backoff.",
+        lambda latest: [cells for figures in latest.workflows for cells in figures.attempts],
+    )
+    events = _Family(
+        "express_event_seconds",
+        "From a record's timestamp to its acknowledged result or dead letter.",
+        lambda latest: [figures.event_seconds for figures in latest.pipelines],
+    )
+    stalls = _Family(
+        "express_loop_stall_seconds",
+        "How late the event loop came to a timer that is due every 100 ms.",
+        lambda latest: [latest.lateness],
+    )
     for metrics in workflows:
-        executions.add(metrics.execution, workflow=metrics.workflow)
-        for number, (name, kind) in enumerate(metrics.states):
-            states.add(metrics.seconds[number], workflow=metrics.workflow, state=name, type=kind)
-            if number in metrics.attempts:
-                attempts.add(metrics.attempts[number], workflow=metrics.workflow, state=name)
+        executions.add(workflow=metrics.workflow)
+        for name, kind in metrics.states:
+            states.add(workflow=metrics.workflow, state=name, type=kind)
+        for number in metrics.attempts:
+            attempts.add(workflow=metrics.workflow, state=metrics.states[number][0])
     for pipeline in pipelines:
-        events.add(pipeline.event_seconds, pipeline=pipeline.name)
-    if heartbeat is not None:
-        stalls.add(heartbeat.lateness)
+        events.add(pipeline=pipeline.name)
+    stalls.add()
     return [executions, states, attempts, events, stalls]
