@@ -46,8 +46,10 @@ class Blame:
             number = line.place.number
             self._metrics.failed(number, failure.error)
             tried = head.tb_frame.f_locals.get("tried")
-            if tried is not None and number in self._metrics.attempts:  # a Task before this Parallel or Map may have left it
-                self._metrics.attempts[number].observe(perf_counter() - tried)
+            # A Task before this state may have left it: a Parallel or Map has no attempts of its own, an unretried Task shares its seconds
+            attempts = self._metrics.attempts.get(number)
+            if tried is not None and attempts is not None and attempts is not self._metrics.seconds[number]:
+                attempts.observe(perf_counter() - tried)
         self._attempts(execution, line, head.tb_frame)
         # It is kept in a local: with its traceback it would keep the whole frame, and the event
         failure.__traceback__ = failure.__context__ = failure.__cause__ = None
