@@ -106,12 +106,17 @@ def _choice(frame: Frame, state: Choice) -> Following:
         first = conditions.first(rule)
         if first is not None:
             frame.source.statement(f"{first[0]} = ", first[1])
-        pieces = [conditions.write(one) for one in together]
+        pieces = [conditions.write(rule)]
+        certain = dict(scope.known)  # where one of the later rules is not reached, what it reads is not known
+        pieces += [conditions.write(one) for one in together[1:]]
         piece = pieces[0] if len(pieces) == 1 else Display("(", tuple(("", one) for one in pieces), ")", "or")
-        frame.facts = replace(frame.facts, known=dict(scope.known))
+        known, scope.known = scope.known, dict(certain)
+        frame.facts = replace(frame.facts, known=certain)
         with frame.source.when(piece), frame.branch():
             _chosen(frame, state, scope)
             frame.go(rule.next)
+        scope.known = known
+        frame.facts = replace(frame.facts, known=dict(known))
     if state.default is None:
         frame.source.line("raise no_choice()")
         return LEFT
