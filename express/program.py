@@ -70,6 +70,7 @@ class Program:
 
     def _load(self, module: Module) -> Callable[[Any, Any], Any]:
         """Executes the module's text, with its objects and without builtins; tracebacks show its lines as long as this program lives."""
+        module.filename = _unused(module.filename)
         blame = Blame(module, self.metrics)
         self._blames.append(blame)
         namespace = {
@@ -79,7 +80,7 @@ class Program:
         }  # fmt: skip
         exec(builtins.compile(module.text, module.filename, "exec", dont_inherit=True), namespace)
         linecache.cache[module.filename] = (len(module.text), None, module.text.splitlines(True), module.filename)
-        weakref.finalize(self, linecache.cache.pop, module.filename, None)
+        weakref.finalize(self, linecache.cache.pop, module.filename, None).atexit = False
         evaluate: Callable[[Any, Any], Any] = namespace["run"]
         return evaluate
 
@@ -137,6 +138,15 @@ def _bind(states: list[model.State], functions: Functions, missing: Literal["err
     if problems:
         raise DefinitionError(problems)
     return bound
+
+
+def _unused(filename: str) -> str:
+    """A name for code that no other program alive has: the same workflow may be compiled more than once."""
+    found, number = filename, 1
+    while found in linecache.cache:
+        number += 1
+        found = f"{filename[:-1]} {number}>"
+    return found
 
 
 def compile(  # noqa: A001 - the word for it

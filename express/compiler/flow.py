@@ -137,8 +137,17 @@ class Flow:
 
     def _begin(self) -> None:
         """The first lines of the machine."""
+        source = self.unit.source
         if "raw" in self._parameters:
-            self.unit.source.line("data = decode(raw)")
+            if self.unit.projects:
+                with source.block("try:"):
+                    with source.block("if not raw.isascii():"):
+                        source.line("raw.decode()")  # what is skipped must be text, too
+                    source.line("data = project(raw)")
+                with source.block("except OTHER_FORM:"):
+                    source.line("data = decode(raw)")
+            else:
+                source.line("data = decode(raw)")
         self.measures.start(root=self.kind == "root")
 
     def _write(self, head: str, name: str, *, first: bool) -> None:

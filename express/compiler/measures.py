@@ -55,7 +55,9 @@ class Measures:
         source.line(f"{total}[0] += seconds")
         if quick:
             with source.block(f"if seconds > {FIRST}:"):
-                source.line(f"slow({counts}, seconds)")
+                # Not in the first bucket, where its passage will count it
+                source.line(f"{counts}[bucket(BOUNDS, seconds)] += 1")
+                source.line(f"{counts}[0] -= 1")
             source.passed = (*source.passed, number)
         else:
             source.line(f"{counts}[bucket(BOUNDS, seconds)] += 1")

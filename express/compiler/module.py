@@ -21,7 +21,7 @@ from express.compiler.source import Line
 from express.compiler.unit import Binding, Unit
 from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
 from express.runtime import access, branches, comparisons, intrinsics, paths, suspensions, values
-from express.runtime.decoding import projector, whole
+from express.runtime.decoding import OTHER_FORM, projector, whole
 from express.runtime.failures import StateError
 
 
@@ -59,9 +59,10 @@ RUNTIME: dict[str, Any] = {
     "StateError": StateError, "RAISED": (Exception, SystemExit), "too_large": access.too_large, "no_choice": access.no_choice,
     "error_output": access.error_output,
     # values
-    "copy": values.copy, "at_most": values.at_most, "NUMBERS": access.NUMBERS, "item": paths.item, "put": paths.put,
+    "copy": values.copy, "adopt": values.adopt, "at_most": values.at_most, "NUMBERS": access.NUMBERS, "item": paths.item, "put": paths.put,
     "present": access.present, "array_of": access.array, "text_of": access.text, "seconds_of": access.seconds_of, "until": access.until,
-    "dumps": values.dumps, "encode": orjson.dumps, "decode": whole, "len": len, "TypeError": TypeError,
+    "dumps": values.dumps, "encode": orjson.dumps, "decode": whole, "project": None, "OTHER_FORM": OTHER_FORM,
+     "len": len, "TypeError": TypeError,
     # what waits
     "sleep": suspensions.sleep, "breathe": suspensions.breathe, "call": suspensions.call, "call_inline": suspensions.call_inline,
     "parallel": branches.parallel, "each": branches.each,
@@ -83,14 +84,8 @@ def generate(
     numbers = {state.location: number for number, state in enumerate(all_states(workflow))}
     runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN)}
     if metrics is not None:
-
-        def slow(counts: list[int], seconds: float) -> None:
-            """A quick state took longer: out of the first bucket, which its passage will count, into its own."""
-            counts[bisect_left(bounds, seconds)] += 1
-            counts[0] -= 1
-
         runtime |= {
-            "slow": slow, "passed": None,
+            "passed": None,
             "BOUNDS": bounds, "started": metrics.started, "statuses": metrics.statuses, "entered": metrics.entered,
             "run_counts": metrics.execution.counts, "run_seconds": metrics.execution.total,
             "retried": metrics.retried, "caught": metrics.caught,
@@ -105,7 +100,9 @@ def generate(
     unit.text = text
     plans = Plans(unit.bindings)
     projection = projections.of(plans.of(workflow)) if text and not unit.reveals_input else None
-    unit.objects["decode"] = whole if projection is None else projector(projection.shape)
+    if projection is not None:
+        unit.projects = True
+        unit.objects["project"] = projector(projection.shape)
     source = unit.source
     source.comment(f"express {version}, from {name!a} (sha256 {workflow.sha256[:8]}). Generated: change the definition, not this.")
     measures = Measures(unit, plain=plans.of(workflow).plain)
@@ -114,7 +111,7 @@ def generate(
         unit.objects["passed"] = measures.passed
         metrics.tally(measures.passed, measures.passages)
     written = source.text
-    filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:6]}{' text' if unit.text else ''}>"
+    filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:8]}{' text' if unit.text else ''}>"
     check(written, unit.objects, filename)
     anonymous = entry.plain and not unit.looks_at_execution and not any(_takes_context(binding) for binding in bindings.values())
     return Module(written, filename, source.table, unit.objects, _event_ids(workflow), entry.plain, anonymous, projection)

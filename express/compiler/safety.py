@@ -23,6 +23,7 @@ ATTRIBUTES = frozenset({
     "input", "id", "name", "start_time", "role", "workflow_id", "workflow_name", "now", "source", "context", "clock", "wall",
     "result", "failure", "error",  # a binding's, a failure's
     "counters", "delay",  # a Retry's
+    "isascii", "decode",  # an event's text's
 })  # fmt: skip
 
 

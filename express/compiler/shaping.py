@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -80,10 +82,12 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
         if uses(piece) or not isinstance(piece, Leaf) or "(" in piece.text:
             source.statement("", piece)
         return
+    guarded = not in_place and field == "ResultPath"
     if not path.segments:
         settle(frame)
-        source.statement("data = ", piece)
         frame.facts = Facts(bound=result.size, own=result.made_here, exclusive=result.exclusive, fields=result.fields)
+        with _measured(frame, state, guarded) as target:
+            source.statement(f"{target} = ", piece)
         return
     first, *more = path.segments
     added = result.size + sum(len(literal(segment.name)) + 8 for segment in path.segments if isinstance(segment, Name)) + 8
@@ -96,12 +100,26 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
         facts, known={}, bound=facts.bound + added, own=True, exclusive=facts.exclusive and result.exclusive, fields=fields
     )
     use = (Use(path, "data", "result", field),)
-    if more or not isinstance(first, Name):
-        source.statement("data = ", call("put", Leaf("data", use), steps(path), piece))
-    elif facts.own and in_place and not result.whole:
-        source.statement(f"data[{literal(first.name)}] = ", piece)
-    else:
-        source.statement("data = ", Display("{", (("", Leaf("**data", use)), (f"{literal(first.name)}: ", piece)), "}"))
+    with _measured(frame, state, guarded) as target:
+        if more or not isinstance(first, Name):
+            source.statement(f"{target} = ", call("put", Leaf("data", use), steps(path), piece))
+        elif facts.own and in_place and not result.whole:
+            source.statement(f"data[{literal(first.name)}] = ", piece)
+        else:
+            source.statement(f"{target} = ", Display("{", (("", Leaf("**data", use)), (f"{literal(first.name)}: ", piece)), "}"))
+
+
+@contextmanager
+def _measured(frame: Frame, state: State, guarded: bool) -> Iterator[str]:
+    """The local that takes the new data. Where Retry and Catch go on with the raw input, that is not lost to an output that is too large."""
+    if not guarded or frame.facts.bound <= PAYLOAD:
+        yield "data"
+        return
+    yield "output"
+    with frame.source.block(f"if not at_most(output, {PAYLOAD}):"):
+        frame.source.line(f"raise too_large({text(frame, state.name)})")
+    frame.source.line("data = output")
+    frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
 
 
 def steps(path: Path) -> str:

@@ -90,7 +90,7 @@ class _Task:
         self.binding = frame.unit.bindings[state.location]
         self.name = frame.unit.object(self.binding, state.name, "_task")
         plain = getattr(self.binding, "plain", None)
-        # The bare function, if calling it is all there is to do; an exception of its own then needs no more than a `try`
+        # The bare function, if calling it and adopting what it returns is all there is to do
         self.function = None
         if plain is not None and state.timeout_seconds is None:
             self.function = frame.unit.object(plain, getattr(plain, "__name__", state.name))
@@ -111,7 +111,7 @@ class _Task:
                 source.statement("result = ", call(self.function, payload))
             with source.block("except RAISED as error:"):
                 source.line(f"raise {self.name}.failure(error, execution) from None")
-            piece: Piece = call(f"{self.name}.result", "result")
+            piece: Piece = call("adopt", "result", str(PAYLOAD), shaping.text(frame, self.binding.resource))
         else:
             function = "await call" if self.binding.inline is None else "call_inline"
             arguments: list[Piece | str] = [frame.unit.execution(), self.name, payload, shaping.text(frame, state.name), attempt]

@@ -36,6 +36,7 @@ class Unit:
         self.looks_at_execution = False  # some line reads the execution
         self.reveals_input = False  # some line reads the Context Object's Execution.Input
         self.text = False  # events come as JSON text, and results go as JSON text
+        self.projects = False  # events are decoded only as far as anybody looks at them
 
     def object(self, value: Any, name: str, suffix: str = "") -> str:
         """A name under which the code finds ``value``."""

@@ -23,23 +23,16 @@ def whole(text: bytes) -> Any:
 
 
 def projector(shape: dict[str, Any]) -> Callable[[bytes], Any]:
-    """A decoder of objects with the fields of ``shape`` only. Anything that does not have that form is decoded whole.
+    """A decoder of objects that gives the fields of ``shape`` only. Anything without that form raises ``OTHER_FORM``: decode it whole.
 
-    The text is checked as far as it is skipped: it is JSON, but numbers in it may be of any size and values of any depth.
+    What is skipped is JSON, but numbers in it may be of any size and values of any depth; whether it is UTF-8 is for the caller to see.
     """
-    decode = msgspec.json.Decoder(_form(shape)).decode
-
-    def project(text: bytes) -> Any:
-        try:
-            if not text.isascii():
-                text.decode()  # what is skipped is not looked at, but it must be text
-            return decode(text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return whole(text)
-
-    return project
+    return msgspec.json.Decoder(_form(shape)).decode
 
 
 def _form(shape: dict[str, Any]) -> Any:
     fields = {name: _form(inner) if inner else Any for name, inner in shape.items()}
     return TypedDict("Event", fields, total=False)  # type: ignore[operator]
+
+
+OTHER_FORM = (msgspec.DecodeError, UnicodeError, RecursionError)

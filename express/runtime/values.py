@@ -21,6 +21,11 @@ CONTAINERS = frozenset({dict, list})
 SCALARS = frozenset({str, int, float, bool, type(None)})
 PLAIN = CONTAINERS | SCALARS
 
+# A small result: so many fields, names and texts no longer than that, hence surely no more bytes, should every character be escaped
+SMALL, SHORT = 8, 512
+SURELY = SMALL * (2 * SHORT * 6 + 32)
+WIDE = 2**63
+
 _decode = msgspec.json.Decoder().decode  # exact integers of any size, which orjson turns into floats; and faster on distinct small events
 _encode = orjson.dumps
 _quote = msgspec.json.Encoder().encode  # a text; UnicodeEncodeError for lone surrogates, where orjson has TypeError for everything
@@ -236,6 +241,8 @@ def adopt(value: Any, limit: int = PAYLOAD, state: str = "") -> Any:
     other types, keys that are not text, NaN and infinity, lone surrogates, cycles; ``States.DataLimitExceeded`` over ``limit`` bytes.
     """
     kind = value.__class__
+    if kind is dict and len(value) <= SMALL and limit >= SURELY and _is_plain(value):
+        return value.copy()
     if kind is not dict and kind is not list:
         return _adopt(value, limit, state)
     made = value.copy()
@@ -262,6 +269,29 @@ def adopt(value: Any, limit: int = PAYLOAD, state: str = "") -> Any:
     if len(text) > limit or (b"null" in text and _has_odd_number(made)):
         return _adopt(value, limit, state)
     return made
+
+
+def _is_plain(value: dict[Any, Any]) -> bool:
+    """Whether a small object has only short ASCII names and texts, and plain numbers. A look at each is faster than asking orjson."""
+    try:
+        for name, item in value.items():
+            if name.__class__ is not str or len(name) > SHORT or not name.isascii():
+                return False
+            kind = item.__class__
+            if kind is float:
+                if item - item:  # NaN and infinity are the numbers that differ from themselves
+                    return False
+            elif kind is str:
+                if len(item) > SHORT or not item.isascii():
+                    return False
+            elif kind is int:
+                if not -WIDE < item < WIDE:
+                    return False
+            elif kind is not bool and item is not None:
+                return False
+    except RuntimeError:  # another thread still changes it
+        return False
+    return True
 
 
 def _has_odd_number(value: Any) -> bool:
