@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 import time
 
@@ -27,7 +28,7 @@ def main() -> int:
             differences += 1
             kinds.setdefault(difference.what, []).append(difference.seed)
             if differences <= arguments.show:
-                print(str(difference)[:3_000], file=sys.stderr)
+                print(re.sub(r"(.)\1{50,}", r"\1\1\1...", str(difference))[:3_000], file=sys.stderr)
     print(f"{tally.pairs} pairs ({tally.traces} with traces), {differences} differences, {time.monotonic() - began:.1f} s; not compared: "
           f"{dict(tally.skipped)}")  # fmt: skip
     for what, seeds in kinds.items():

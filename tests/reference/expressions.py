@@ -409,8 +409,9 @@ def _unique(items: Any) -> list[Any]:
 
 
 def _decode(text: Any) -> str:
+    packed = _string(text, 10_000).replace("\r", "").replace("\n", "").rstrip("=")
     try:
-        return base64.b64decode(_string(text, 10_000), validate=True).decode(errors="replace")
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode(errors="replace")
     except ValueError:
         raise IntrinsicFailure("not Base64") from None
 

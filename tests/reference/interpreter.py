@@ -87,6 +87,8 @@ class Interpreter:
     # --- Machines and states --------------------------------------------------------------------------------------------------
 
     def machine(self, machine: dict[str, Any], data: Any, now: float, item: dict[str, Any]) -> tuple[Any, float]:
+        # AWS limits what goes into a branch, an iteration or a task as well, but where it would fail is not said anywhere
+        self.result.ambiguous |= len(text_of(data).encode()) > LIMIT
         name: str | None = machine["StartAt"]
         while name is not None:
             self.result.entered[name] += 1
@@ -143,7 +145,7 @@ class Interpreter:
             return raw
         if result_path == "$":
             return result
-        output = copy.deepcopy(raw)
+        output = json.loads(json.dumps(raw))  # not deepcopy: what was one object in two places must become two
         steps = _reference(result_path)
         here = output
         for step in steps[:-1]:
@@ -232,6 +234,7 @@ class Interpreter:
             resource = state["Resource"]
             invoke = resource.endswith(":lambda:invoke")
             function = (payload["FunctionName"] if invoke else resource).split(":function:")[-1].split(":")[0]
+            self.result.ambiguous |= len(text_of(payload).encode()) > LIMIT
             given = payload.get("Payload", {}) if invoke else payload
             answer = self.tasks(function, copy.deepcopy(given), attempt)
             if answer.waits:

@@ -138,11 +138,12 @@ class _Maker:
             "limit": self.random.choice([1, 3]),
             "error": self.random.choice(ERRORS),
         }
-        for name in list(whole):
-            if self.chance(0.02):
-                del whole[name]
-            elif self.chance(0.03):
-                whole[name] = self.value()
+        if self.chance(0.25):
+            for name in list(whole):
+                if self.chance(0.08):
+                    del whole[name]
+                elif self.chance(0.1):
+                    whole[name] = self.value()
         return whole
 
     # --- Paths and expressions ------------------------------------------------------------------------------------------------------
@@ -166,6 +167,13 @@ class _Maker:
             if mark in found:
                 self.has(f"path: {name}")
         return found
+
+    def definite(self, kind: str) -> str:
+        """A path to one value."""
+        while True:
+            found = self.place(kind)
+            if not any(mark in found for mark in ("*", "..", "?", ":", ",")):
+                return found
 
     def context_place(self) -> str:
         self.has("context object")
@@ -273,8 +281,9 @@ class _Maker:
         """A payload template; usually one that keeps the fields that other states look for."""
         made: dict[str, Any] = {}
         if self.chance(0.8):
+            part = 0.9 if self.chance(0.1) else 1
             for name in ("n", "m", "s", "flag", "z", "t", "json", "items", "words", "rows", "o", "wait", "limit", "error"):
-                if self.chance(0.985):
+                if self.chance(part):
                     made[f"{name}.$"] = f"$.{name}"
         for number in range(self.random.randrange(4)):
             made.update(self.entry(f"f{number}", item, depth))
@@ -314,7 +323,7 @@ class _Maker:
         operator = kind + ("Equals" if kind == "Boolean" else self.random.choice(COMPARISONS))
         if self.chance(0.35):
             self.has(f"choice: {operator}Path")
-            return {"Variable": variable, f"{operator}Path": self.place(type_)}
+            return {"Variable": variable, f"{operator}Path": self.definite(type_)}
         self.has(f"choice: {operator}")
         operand = {"text": self.text, "number": self.number, "boolean": lambda: self.chance(0.5), "timestamp": self.timestamp}[type_]()
         return {"Variable": variable, operator: operand}
@@ -506,9 +515,17 @@ class _Maker:
         seconds = self.random.choice([0, 0, 0.25, 1.5, 4.75]) if waits else 0
         if self.chance(0.3):
             return Answer(None, self.random.choice(ERRORS), "it broke", seconds, waits)
-        value = self.pick((4, lambda: ECHO), (3, self.input), (2, self.value), (0.15, lambda: "x" * 262_145))
-        if value == "x" * 262_145:
+        value = self.pick(
+            (4, lambda: ECHO),
+            (3, self.input),
+            (2, self.value),
+            (0.1, lambda: "x" * 262_145),
+            (0.2, lambda: {"n": self.number(), "big": "é" * 90_000}),
+        )
+        if isinstance(value, str) and len(value) > 1_000:
             self.has("task: too large")
+        elif isinstance(value, dict) and "big" in value:
+            self.has("task: large")
         return Answer(value, None, "", seconds, waits)
 
     def retry_catch(self, elsewhere: Callable[[], str]) -> dict[str, Any]:
