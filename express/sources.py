@@ -89,8 +89,8 @@ class Source(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Leaves and closes, bounded in time. The dispatcher has drained and committed before. Also called after a failed ``start``, and
-        possibly while a last ``commit`` hangs. Never raises."""
+        """Leaves and closes, bounded in time. The dispatcher has drained and committed before. Also called when ``start`` failed or was
+        never called, and possibly while a last ``commit`` hangs. Never raises."""
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Records behind the newest, for each partition held; as of the last fetch."""

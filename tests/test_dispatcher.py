@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from express.commits import Position, decode
-from express.dispatcher import STINT_EVENTS, _observe
+from express.endings import _observe
 from express.errors import ConnectionFailed, PipelineStopped
+from express.evaluation import STINT_EVENTS
 from express.observers.metrics import Histogram
 from express.runtime.context import Execution
 from express.runtime.failures import StateError

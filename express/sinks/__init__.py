@@ -48,8 +48,8 @@ class Sink(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Closes, bounded in time; what is not written by then is given up, unacknowledged. Also called after a failed ``start``. Never
-        raises."""
+        """Closes, bounded in time; what is not written by then is given up, unacknowledged. Also called when ``start`` failed or was
+        never called. Never raises."""
 
     def ready(self) -> bool:
         """Connected and writing."""

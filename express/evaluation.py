@@ -1,0 +1,125 @@
+"""Messages in, executions: each run to its end, or begun; how it ended goes to the endings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from express import dead_letters
+from express.endings import Endings
+from express.executor import Executor, Runnable
+from express.lane import Lane
+from express.outcome import Outcome, unsuccessful
+from express.runtime.context import Execution, Message
+from express.runtime.values import loads
+from express.sinks import Entry
+
+STINT = 0.010  # seconds of running events after which the loop gets a turn,
+STINT_EVENTS = 500  # or so many events
+
+
+class Bound(Protocol):
+    """The part of a Binding that decides about intake."""
+
+    def saturated(self) -> bool: ...
+
+
+class Workload(Runnable, Protocol):
+    """The part of a Program that a pipeline uses."""
+
+    sha256: str
+    seconds: float  # the longest execution, by its definition
+    anonymous: bool  # ``evaluate`` never looks at the execution: None does for it
+
+    @property
+    def bindings(self) -> Sequence[Bound]: ...
+
+
+class Evaluation:
+    """Runs messages in stints, so that the loop has its turns. No task, timer or log line per event.
+
+    ``step`` is the whole of it: runs messages from an index on until the loop should get a turn, and returns where to go on. ``done`` is
+    called by the executor for each execution that waited.
+    """
+
+    def __init__(self, program: Workload, executor: Executor, endings: Endings, payload: int, seconds: float, kind: str) -> None:
+        self._program, self._executor, self._endings, self._payload, self._kind = program, executor, endings, payload, kind
+        self._seconds = min(seconds, program.seconds)
+        self._clock = executor.clock
+        self.step = self._evaluate if program.plain else self._begin
+
+    def _evaluate(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
+        """Runs a plain program on messages from ``index`` on until the loop should get a turn; returns where to go on. The hot path."""
+        program, kind, clock, endings = self._program, self._kind, self._clock, self._endings
+        evaluate, time, payload, seconds = program.evaluate, clock.time, self._payload, self._seconds
+        text, workflow = endings.dumps, endings.workflow_header
+        assignment, prefix, anonymous = lane.assignment, lane.prefix, program.anonymous
+        results: list[Entry] = []
+        result = results.append
+        until = time() + STINT
+        for message in messages[index : index + STINT_EVENTS]:
+            now = time()
+            if now >= until or endings.unsaved:
+                break
+            index += 1
+            value = message.value
+            if value is not None and len(value) > payload:
+                self._too_large(lane, message)
+                continue
+            try:
+                event = None if value is None else loads(value)
+            except ValueError as error:
+                endings.poison(lane, message, dead_letters.UNDECODABLE, str(error))
+                continue
+            execution: Any = None if anonymous else Execution(program, event, now, now + seconds, message, kind, clock)
+            try:
+                output = text(evaluate(event, execution))
+            except Exception as error:
+                failed = execution or Execution(program, event, now, now + seconds, message, kind, clock)
+                endings.route(lane, message, unsuccessful(error, program, failed))
+            else:
+                name = lane.name(message) if prefix is None else b"%b%d" % (prefix, message.offset)
+                result(Entry(assignment, message, output, (("express-execution", name), workflow)))
+        if results:
+            endings.put(results)
+        endings.hand_over()
+        return index
+
+    def _begin(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
+        """As ``_evaluate`` for a program that can wait: what has not ended by itself ends through ``done``."""
+        program, kind, clock, endings = self._program, self._kind, self._clock, self._endings
+        start, time, payload, seconds = self._executor.start, clock.time, self._payload, self._seconds
+        until = time() + STINT
+        for message in messages[index : index + STINT_EVENTS]:
+            now = time()
+            if now >= until or endings.unsaved:
+                break
+            index += 1
+            value = message.value
+            if value is not None and len(value) > payload:
+                self._too_large(lane, message)
+                continue
+            try:
+                event = None if value is None else loads(value)
+            except ValueError as error:
+                endings.poison(lane, message, dead_letters.UNDECODABLE, str(error))
+                continue
+            execution = Execution(program, event, now, now + seconds, message, kind, clock)
+            outcome = start(program, event, execution, lane.done)
+            if outcome is None:
+                lane.running.add(execution)
+            else:
+                endings.route(lane, message, outcome)
+        endings.hand_over()
+        return index
+
+    def done(self, lane: Lane, execution: Execution, outcome: Outcome) -> None:
+        """Called by the executor, once for each execution that waited."""
+        lane.running.discard(execution)
+        assert execution.message is not None
+        self._endings.route(lane, execution.message, outcome)
+        self._endings.hand_over_soon()
+
+    def _too_large(self, lane: Lane, message: Message) -> None:
+        size = len(message.value or b"")
+        self._endings.poison(lane, message, dead_letters.TOO_LARGE, f"the event has {size:,} bytes, the limit is {self._payload:,}")
