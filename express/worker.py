@@ -127,10 +127,10 @@ class Worker:
         self.heartbeat = Heartbeat()
         programs = {id(part.program): part.program for part in self.parts}.values()
         workflows = [program.metrics for program in programs if program.metrics is not None]
+        self._executor: Executor | None = None  # before the exposition, which asks for it at once
         self._exposition = Exposition(workflows, [part.metrics for part in self.parts], self.heartbeat, self.stuck)
         self._operations = Operations(self._exposition, self._alive, self._unready)
         self._bar = Bar([part.metrics for part in self.parts])
-        self._executor: Executor | None = None
         self._dispatchers: list[Dispatcher] = []
         self._tasks: list[asyncio.Task[Summary]] = []
         self._stopping = False
@@ -164,6 +164,8 @@ class Worker:
     def _startup(self, loop: asyncio.AbstractEventLoop) -> None:
         self.heartbeat.start(loop)
         self._exposition.attach(loop)
+        if self._settings.api is not None:
+            log.warning("api: this version of Express has no AWS-compatible endpoint: nothing listens on %s", self._settings.api.listen)
         self.url = url = self._operations.start(self._settings.ops.listen)
         log.info("metrics at %s/metrics, health at %s/livez and %s/readyz", url, url, url)
         self._executor = Executor()

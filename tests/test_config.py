@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from express.config import Configuration, Route, Settings, host_and_port, load, validate
+from express.config import Api, Configuration, Route, Settings, host_and_port, load, validate
 from express.errors import ConfigurationError
+from express.options import KafkaConnection
+from express.registry import SINKS, SOURCES
 
 COMPLETE = """\
 workflows:
@@ -132,6 +134,21 @@ def test_an_absent_ops_address_is_not_the_same_as_the_default_one_written_out(fo
 )
 def test_an_endpoint_s_address_is_taken_apart(text: str, host: str, port: int) -> None:
     assert host_and_port(text) == (host, port)
+
+
+def test_the_documentation_s_example_is_understood_and_says_the_defaults(folder: Path) -> None:
+    document = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    example = document.partition("```yaml\n")[2].partition("```")[0].replace("/run/secrets/kafka", "secret")
+    settings = read(folder, example).settings
+    (route,) = routes(folder, example)
+    default = read(folder, MINIMAL).settings
+    assert (settings.limits, settings.log, settings.api) == (default.limits, default.log, Api())
+    (given,), (unsaid,) = settings.pipelines, default.pipelines
+    for field in ("order", "in_flight", "commit_every", "drain"):
+        assert getattr(given, field) == getattr(unsaid, field), field
+    assert route.source_options.connection is not None
+    assert route.source_options.connection.mechanism == KafkaConnection(servers=("x",)).mechanism
+    assert all(f"`{scheme}:" in document for scheme in {**SOURCES, **SINKS})
 
 
 # --- What is wrong ------------------------------------------------------------------------------------------------------------------

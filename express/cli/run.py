@@ -137,8 +137,21 @@ def _run(configuration: Configuration) -> int:
     finally:
         # What could not even connect has nothing to sum up.
         if ended or any(part.metrics.source_records for part in worker.parts):
-            (report if settings.log.format == "json" else summarize)(worker.endings(), worker.seconds)
+            if settings.log.format == "json":
+                report(worker.endings(), worker.seconds)
+            else:
+                summarize(worker.endings(), worker.seconds, _next_steps(worker))
     return Exit.OK
+
+
+def _next_steps(worker: Worker) -> list[str]:
+    """What somebody would want to look at now."""
+    files = [
+        part.route.dead_letter.text.removeprefix("file:")
+        for part in worker.parts
+        if part.metrics.dead_letters and part.route.dead_letter is not None and part.route.dead_letter.scheme == "file"
+    ]
+    return [f"why the first of them failed: head -n 1 {file}" for file in files]
 
 
 def stuck() -> bool:

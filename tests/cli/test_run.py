@@ -45,6 +45,7 @@ def test_a_finite_source_ends_with_results_dead_letters_and_a_summary(folder: Pa
     assert ["results", "90", "file:done.jsonl"] in summary
     assert ["dead", "letters", "10", "file:dead.jsonl"] in summary
     assert any(line[:3] == ["orders:", "100", "events"] for line in summary)
+    assert result.stderr.splitlines()[-1] == "why the first of them failed: head -n 1 dead.jsonl"
 
 
 def test_a_second_run_goes_on_after_what_is_committed(folder: Path) -> None:
