@@ -112,6 +112,20 @@ def test_an_inline_function_that_never_returns_does_not_keep_the_process_past_it
     assert "not everything had ended" in worker.stderr
 
 
+def test_while_it_drains_it_is_alive_and_not_ready(folder: Path) -> None:
+    provide(folder, "async", 4)
+    with running(*arguments("--drain", "20s"), cwd=folder) as worker:
+        worker.until(lambda: worker.metric('express_inflight{pipeline="calls"}') == 1, "one in flight")
+        assert worker.get("readyz") == (200, "ok\n")
+        worker.signal(signal.SIGTERM)
+        worker.until_said("draining")
+        assert worker.get("readyz") == (503, "draining\n")
+        assert worker.get("livez") == (200, "ok\n")
+        assert worker.metric('express_inflight{pipeline="calls"}') == 1
+        assert worker.wait() == 0
+    assert done(folder) == [0]
+
+
 def test_standard_input_that_stays_open_does_not_keep_the_process(folder: Path) -> None:
     provide(folder, "async", 0)
     call = ("run", "calls.asl.json", "--functions", "functions.py", "--source", "stdin:", "--sink", "file:done.jsonl")

@@ -127,6 +127,22 @@ def test_metrics_and_health_are_served_while_it_runs(folder: Path) -> None:
         assert worker.metric('express_source_records_total{pipeline="orders"}') >= 7
 
 
+def test_no_payload_reaches_the_log_whatever_becomes_of_it(folder: Path) -> None:
+    (folder / "functions.py").write_text("import express\n\n@express.function('price')\ndef price(event):\n    return {}[event['card']]\n")
+    (folder / "events.jsonl").write_text(
+        '{"card": "CANARY-1", "total": 1}\n{"card": "CANARY-2", "total": 0}\n{"card": "CANARY-3"\n"CANARY-4"\n'
+        + json.dumps({"card": "CANARY-5" + "x" * 300_000})
+    )
+    (folder / "express.yaml").write_text(
+        "workflows: {orders: {definition: orders.asl.json, functions: [functions.py]}}\n"
+        'pipelines: [{source: "file:events.jsonl", workflow: orders, sink: "file:done.jsonl", dead_letter: "file:dead.jsonl"}]\n'
+        "log: {level: debug}\n"
+    )
+    result = express("run", "-c", "express.yaml", "--ops", ANY, cwd=folder)
+    assert (result.returncode, len((folder / "dead.jsonl").read_text().splitlines())) == (0, 5)
+    assert "CANARY" not in result.stderr + result.stdout
+
+
 # --- What can be wrong: arguments, exit code, the sentences ---------------------------------------------------------------------------
 
 SEE = "(see express run --help)"

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+import express
 from express.observers.exposition import Exposition
 from express.observers.metrics import BOUNDS, WorkflowMetrics
 from express.observers.pipeline import PipelineMetrics
@@ -146,11 +147,9 @@ def test_a_scrape_of_many_states_stays_cheap() -> None:
 
 def test_the_copy_is_taken_on_the_loop_that_counts_and_adds_up_what_is_in_tallies() -> None:
     """Executions count the usual way through them by one addition; another thread must not add those up while they are written."""
-    workflow = WorkflowMetrics("orders", "ab" * 32, [("Charge", "Pass")])
-    workflow.derived.add(0)
-    passed = [0]
-    workflow.tally(passed, [((0,), True, True)])
-    exposition = Exposition([workflow], [])
+    program = express.compile({"StartAt": "Charge", "States": {"Charge": {"Type": "Pass", "End": True}}}, name="orders")
+    assert program.metrics is not None
+    exposition = Exposition([program.metrics], [])
     counting = asyncio.new_event_loop()
     exposition.attach(counting)
     seen: list[int] = []
@@ -158,7 +157,8 @@ def test_the_copy_is_taken_on_the_loop_that_counts_and_adds_up_what_is_in_tallie
     thread.start()
     try:
         for wanted in (3, 8):
-            passed[0] += wanted
+            for _ in range(wanted):
+                program.run({})
             looked = threading.Event()
             exposition.look(lambda: (seen.append(threading.get_ident()), looked.set()))  # noqa: B023
             assert looked.wait(5)
