@@ -24,6 +24,7 @@ from express.language.paths import definite
 from express.runtime.intrinsics import FUNCTIONS
 from express.runtime.paths import compile_path
 
+MANY = 100
 INLINE = 60  # columns up to which a constant object is written where it is used
 
 
@@ -31,7 +32,8 @@ class Scope(msgspec.Struct):
     """What paths mean at one point of the code: the local that ``$`` stands for, and what ``$$`` knows of the state.
 
     ``retries`` and ``entered`` are the Python texts of the attempts made before and the time of entry; ``item`` the locals that hold
-    index and value of the innermost Map around. ``known`` has the locals that hold a path's value already.
+    index and value of the innermost Map around. ``known`` has the locals that hold a path's value already. ``small``: the state takes less
+    time than reading the clock.
     """
 
     unit: Unit
@@ -40,6 +42,7 @@ class Scope(msgspec.Struct):
     retries: str = "0"
     entered: str = '""'  # where nobody reads it
     item: tuple[str, str] | None = None
+    small: bool = False
     known: dict[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
 
     def on(self, variable: str) -> Scope:
@@ -191,12 +194,14 @@ def shared(node: Expression | None) -> bool:
 
 
 def leaves(node: Expression) -> int:
-    """How much there is to do for an expression: its paths and constants; an intrinsic counts for many."""
+    """How much there is to do for an expression: its paths and constants. Whatever depends on the size of the data counts for many."""
     if isinstance(node, ObjectTemplate):
         return sum(leaves(inner) for _, inner in node.fields)
     if isinstance(node, ArrayTemplate):
         return sum(leaves(inner) for inner in node.items)
-    return 8 + sum(leaves(inner) for inner in node.arguments) if isinstance(node, Call) else 1
+    if isinstance(node, Path):
+        return max(1, len(node.segments)) if node.root == "$" and definite(node) else MANY
+    return MANY if isinstance(node, Call) else 1
 
 
 def holds_whole_input(node: Expression | None) -> bool:

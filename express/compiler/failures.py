@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from express.compiler import shaping
+from express.compiler.data import Scope
 from express.compiler.facts import Facts
 from express.compiler.shaping import Result
 from express.compiler.source import call
@@ -24,7 +25,7 @@ def retried(state: Fallible) -> bool:
     return any(retrier.max_attempts > 0 for retrier in state.retry)
 
 
-def write(frame: Frame, state: Fallible, tried: Callable[[], None]) -> None:
+def write(frame: Frame, state: Fallible, scope: Scope, tried: Callable[[], None]) -> None:
     """``tried`` with Retry and Catch around it; without either, just ``tried``."""
     if not retried(state) and not state.catch:
         tried()
@@ -48,7 +49,7 @@ def write(frame: Frame, state: Fallible, tried: Callable[[], None]) -> None:
     after = frame.facts
     with source.block("if failure is not None:"):
         for catcher in state.catch:
-            _catch(frame, state, catcher, before)
+            _catch(frame, state, catcher, scope, before)
         with source.counted():
             source.line("raise failure")
     frame.facts = after
@@ -65,7 +66,7 @@ def _try(frame: Frame, tried: Callable[[], None], *, leaves: bool) -> None:
         source.line("failure = attempted(error, execution)")
 
 
-def _catch(frame: Frame, state: Fallible, catcher: Catcher, before: Facts) -> None:
+def _catch(frame: Frame, state: Fallible, catcher: Catcher, scope: Scope, before: Facts) -> None:
     """One Catcher: its error output goes into the raw input, and on."""
     source, unit = frame.source, frame.unit
     number = unit.numbers[state.location]
@@ -78,6 +79,6 @@ def _catch(frame: Frame, state: Fallible, catcher: Catcher, before: Facts) -> No
         shaping.limit(frame, state, now=True)
         if frame.measures.on:
             source.line(f"caught({number}, failure.error, {shaping.text(frame, catcher.next)})")
-        shaping.leave(frame, state)
+        shaping.leave(frame, state, scope)
         source.line("failure = None")
         frame.go(catcher.next)

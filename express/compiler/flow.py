@@ -37,13 +37,15 @@ class Frame:
         self.names = flow.unit.names.function()
         self.plain = flow.plan.plain
         self.facts = Facts()
+        self.small = False  # the state that is written takes less time than reading the clock
 
     @contextmanager
     def branch(self) -> Iterator[None]:
         """What becomes known of the data inside, and what is passed, does not hold after it."""
-        facts, passed = self.facts, self.source.passed
-        yield
-        self.facts, self.source.passed = facts, passed
+        facts = self.facts
+        with self.measures.branch():
+            yield
+        self.facts = facts
 
     def go(self, target: str | None) -> None:
         """Everything from ``target`` on, until this function is left; None is the end of the machine."""
@@ -218,6 +220,9 @@ class Flow:
         while True:
             state = self.machine.states[target]
             with source.at(self.unit.place(state)):
+                frame.small = shaping.small(frame.facts, state)
+                if not frame.small:
+                    self.measures.begin()
                 source.gap()
                 source.comment(states.title(state))
                 following = states.WRITERS[type(state)](frame, state)

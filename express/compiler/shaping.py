@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from express.compiler import data
+from express.compiler import choice, data
 from express.compiler.facts import Facts
 from express.compiler.source import Display, Leaf, Piece, Use, call, literal, uses
-from express.language.model import ROOT, Fallible, Index, Name, Pass, Path, Producer, State, Wait
+from express.language.model import ROOT, Choice, Fallible, Index, Name, Pass, Path, Producer, State, Succeed, Wait
 from express.language.paths import definite
 from express.runtime.limits import PAYLOAD
 
 if TYPE_CHECKING:
     from express.compiler.flow import Frame
 
-LARGE = 8  # paths and constants in an object that takes about a microsecond to make
+FEW = 6  # fields that are looked at in less than half a microsecond
 
 
 class Result:
@@ -40,7 +40,7 @@ class Result:
 
 def begin(frame: Frame, state: State) -> data.Scope:
     """Where a state begins: what its paths mean; its time of entry, if somebody reads it."""
-    scope = data.Scope(frame.unit, state.name, item=frame.item, known=dict(frame.facts.known))
+    scope = data.Scope(frame.unit, state.name, item=frame.item, known=dict(frame.facts.known), small=frame.small)
     if data.mentions(state, "State", "EnteredTime"):
         scope.entered = "entered_time"
         frame.source.line(f"entered_time = {frame.unit.execution()}.now()")
@@ -91,8 +91,7 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
         return
     first, *more = path.segments
     added = result.size + sum(len(literal(segment.name)) + 8 for segment in path.segments if isinstance(segment, Name)) + 8
-    grown = facts.fields is not None and not more and isinstance(first, Name) and first.name not in facts.fields
-    if not grown:
+    if not _grows(facts, path):
         settle(frame)  # it may take the place of something larger
         facts = frame.facts
     fields = facts.fields | {first.name} if facts.fields is not None and isinstance(first, Name) else None
@@ -111,7 +110,7 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
 
 @contextmanager
 def _measured(frame: Frame, state: State, guarded: bool) -> Iterator[str]:
-    """The local that takes the new data. Where Retry and Catch go on with the raw input, that is not lost to an output that is too large."""
+    """The local that takes the new data. What Retry and Catch go on with, the raw input, is not replaced by what is too large."""
     if not guarded or frame.facts.bound <= PAYLOAD:
         yield "data"
         return
@@ -151,16 +150,37 @@ def settle(frame: Frame, *, left: bool = True) -> None:
         frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
 
 
-def leave(frame: Frame, state: State) -> None:
+def leave(frame: Frame, state: State, scope: data.Scope) -> None:
     """A state ends."""
-    frame.measures.left(frame.unit.numbers[state.location], state.name, quick=_quick(state))
+    quick = not isinstance(state, (Fallible, Wait))
+    frame.measures.left(frame.unit.numbers[state.location], state.name, quick=quick, small=scope.small)
 
 
-def _quick(state: State) -> bool:
-    """Whether a state usually takes less than a microsecond: it neither waits nor calls anything, and makes no large object."""
-    if isinstance(state, Pass) and state.parameters is not None:
-        return data.leaves(state.parameters) <= LARGE
-    return not isinstance(state, (Fallible, Wait))
+def small(facts: Facts, state: State) -> bool:
+    """Whether a state takes less time than reading the clock, however large its data: it looks at a few fields, or picks or sets them."""
+    if state.input_path != ROOT or state.output_path != ROOT:
+        return False
+    if isinstance(state, Choice):
+        looks = [comparison for rule in state.rules for comparison in choice.comparisons(rule.condition)]
+        return len(looks) <= FEW and all(choice.simple(comparison) for comparison in looks)
+    if isinstance(state, Pass):
+        path = state.result_path
+        if state.parameters is not None and state.result is None:
+            return path == ROOT and data.leaves(state.parameters) <= FEW and facts.owed is None
+        if path is None or not path.segments:
+            return state.result is None or facts.owed is None
+        return state.result is not None and facts.own and _grows(facts, path)
+    return isinstance(state, Succeed)
+
+
+def _grows(facts: Facts, path: Path) -> bool:
+    """Whether what is put at ``path`` surely takes no other value's place."""
+    return (
+        facts.fields is not None
+        and len(path.segments) == 1
+        and isinstance(path.segments[0], Name)
+        and path.segments[0].name not in facts.fields
+    )
 
 
 def text(frame: Frame, value: str) -> str:

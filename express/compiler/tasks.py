@@ -55,10 +55,10 @@ def write(frame: Frame, state: Fallible) -> None:
         shaping.put(frame, state, state.result_path, result, in_place=not guarded)
         shaping.limit(frame, state, now=guarded)
 
-    failures.write(frame, state, tried)
+    failures.write(frame, state, scope, tried)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state)
+    shaping.leave(frame, state, scope)
 
 
 def _held(frame: Frame, result: Result) -> Result:
