@@ -4,8 +4,8 @@ A path of plain names and indexes is compiled to subscripts and never comes here
 
 - A path is definite if every segment selects one thing. It gives that value; where there is none it raises KeyError, IndexError or
   TypeError, and the caller knows which error of the States Language that is for its field.
-- With a wildcard, slice, filter, union or ``..`` anywhere it is indefinite. It gives the list of what it found, which may be empty; whatever
-  is missing on the way is skipped, also before the first such segment.
+- With a wildcard, slice, filter, union or ``..`` anywhere it is indefinite. It gives the list of what it found, which may be empty;
+  whatever is missing on the way is skipped, also before the first such segment.
 - ``['a','b']`` at the end is one object with those of the fields that exist. A filter on an object asks the object itself, not its fields.
 """
 

@@ -97,6 +97,7 @@ AUTHORS = ["Rees", "Waugh", "Melville", "Tolkien"]
         ("$.matrix[0][?(@ > 1)]", [2, 3]),
         ("$.book[?(@.price < 10)][0]", []),
         ("$.empty[?(@.a == 1)]", []),
+        ("$.book[?(@.author nin ['Rees', 'Waugh'])].author", ["Melville", "Tolkien"]),
     ],
 )
 def test_paths(path: str, result: Any) -> None:
