@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -45,8 +44,8 @@ NOT_YET = {"executions": 113, "validation": 0, "real": 2, "lint": 11}
 
 
 @pytest.fixture(scope="module", params=FLOORS)
-def suite(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[score.Score]]]:
-    yield request.param, list(score.SUITES[request.param]())
+def suite(request: pytest.FixtureRequest) -> tuple[str, list[score.Score]]:
+    return request.param, list(score.SUITES[request.param]())
 
 
 def test_no_group_is_below_its_floor(suite: tuple[str, list[score.Score]]) -> None:
