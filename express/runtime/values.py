@@ -252,7 +252,7 @@ def adopt(value: Any, limit: int = PAYLOAD, state: str = "") -> Any:
         nodes = 0
         for container in pending:
             nodes += len(container)
-            if nodes > limit:
+            if 2 * nodes > limit:  # an item and its comma are at least two bytes
                 return _adopt(value, limit, state)
             for place, item in container.items() if container.__class__ is dict else enumerate(container):
                 if item.__class__ in SCALARS:
@@ -318,7 +318,7 @@ def _adopt(value: Any, limit: int, state: str) -> Any:
             below: list[tuple[Any, Any]] = []
             for source, made in level:
                 nodes += len(source)
-                if nodes > limit + 1:  # a node is at least a byte
+                if 2 * nodes > limit + 2:  # an item and its comma are at least two bytes
                     raise too_large(state)
                 if made.__class__ is list:
                     for item in source:

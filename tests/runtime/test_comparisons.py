@@ -199,6 +199,6 @@ def test_string_matches_agrees_with_a_shell(pattern: str, text: str) -> None:
     ],
 )
 def test_no_pattern_takes_long(pattern: str, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     TABLE["StringMatches"](text, pattern)
-    assert time.perf_counter() - started < 0.5  # about 1 ms; a machine under load is slow
+    assert time.process_time() - started < 0.5  # about 1 ms
