@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from express.program import Program, compile  # noqa: A004 - the public name
 
 from express.errors import ConfigurationError, DefinitionError, Problem
+from express.program import Program, compile  # noqa: A004 - the public name
 from express.tasks import function
 
 SUFFIXES = (".json", ".yaml", ".yml", ".asl")
