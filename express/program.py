@@ -20,9 +20,10 @@ from express.language import model
 from express.observers.metrics import BOUNDS, WorkflowMetrics
 from express.outcome import Outcome
 from express.runtime.context import Execution
+from express.runtime.decoding import whole
 from express.runtime.failures import StateError
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
-from express.runtime.values import adopt
+from express.runtime.values import adopt, dumps
 from express.tasks import Binding, ResourceMissing, bind
 
 VERSION = "0.1.0"
@@ -52,6 +53,7 @@ class Program:
             self.metrics = WorkflowMetrics(name, workflow.sha256, [(state.name, type(state).__name__) for state in states])
         module = self._generate(text=False)
         self.source, self.plain, self.anonymous, self._table = module.text, module.plain, module.anonymous, module.table
+        self._reveals_input = module.reveals_input
         self._blames: list[Blame] = []
         self.evaluate: Callable[[Any, Execution], Any] = self._load(module)
 
@@ -63,7 +65,15 @@ class Program:
         """
         if not self.plain:
             raise TypeError("only a plain program can turn text into text at once")
+        if self._reveals_input:
+            return self._process
         return self._load(self._generate(text=True))
+
+    def _process(self, text: bytes, execution: Execution | None) -> bytes:
+        """``process`` where somebody looks at the Context Object's Execution.Input."""
+        assert execution is not None, "this program is not anonymous"
+        execution.input = value = whole(text)
+        return dumps(self.evaluate(value, execution))
 
     def _generate(self, *, text: bool) -> Module:
         return generate(self.workflow, self.name, self._bound, self.metrics, BOUNDS, VERSION, text=text)

@@ -26,7 +26,8 @@ from express.runtime.failures import StateError
 
 
 class Module(msgspec.Struct):
-    """``plain``: ``run(data, execution)`` is a plain function; ``anonymous``: it never looks at the execution."""
+    """``plain``: ``run(data, execution)`` is a plain function; ``anonymous``: it never looks at the execution; ``reveals_input``: it may
+    look at the execution's input."""
 
     text: str
     filename: str
@@ -35,6 +36,7 @@ class Module(msgspec.Struct):
     event_ids: Mapping[str, int]
     plain: bool
     anonymous: bool
+    reveals_input: bool
     projection: Projection | None
 
 
@@ -54,9 +56,9 @@ def all_states(workflow: Workflow) -> list[State]:
 # What generated code may use, by the names it knows it under
 RUNTIME: dict[str, Any] = {
     # Python's own, the few that are needed
-    "str": str, "int": int, "float": float, "bool": bool, "Exception": Exception, "GeneratorExit": GeneratorExit,
+    "str": str, "int": int, "float": float, "bool": bool, "Exception": Exception, "BaseException": BaseException, "GeneratorExit": GeneratorExit,
     # failures
-    "StateError": StateError, "RAISED": (Exception, SystemExit), "too_large": access.too_large, "no_choice": access.no_choice,
+    "StateError": StateError, "too_large": access.too_large, "no_choice": access.no_choice,
     "error_output": access.error_output,
     # values
     "copy": values.copy, "adopt": values.adopt, "at_most": values.at_most, "NUMBERS": access.NUMBERS, "item": paths.item, "put": paths.put,
@@ -114,7 +116,9 @@ def generate(
     filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:8]}{' text' if unit.text else ''}>"
     check(written, unit.objects, filename)
     anonymous = entry.plain and not unit.looks_at_execution and not any(_takes_context(binding) for binding in bindings.values())
-    return Module(written, filename, source.table, unit.objects, _event_ids(workflow), entry.plain, anonymous, projection)
+    return Module(
+        written, filename, source.table, unit.objects, _event_ids(workflow), entry.plain, anonymous, unit.reveals_input, projection
+    )
 
 
 def _takes_context(binding: Binding) -> bool:
