@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -65,10 +65,20 @@ class Node:
 
 
 class Cluster:
-    """Brokers that can be stopped, killed and started again, each by its number from 0. ``settings`` are added to server.properties."""
+    """Brokers that can be stopped, killed and started again, each by its number from 0.
 
-    def __init__(self, brokers: int = 1, heap: int = 384, settings: Mapping[str, str] | None = None) -> None:
-        self.heap, self.jars, self.home = heap, jars(), folder()
+    ``settings`` are added to server.properties, ``prefix`` stands before the command (taskset); ``quick`` starts sooner and runs slower.
+    """
+
+    def __init__(
+        self,
+        brokers: int = 1,
+        heap: int = 384,
+        settings: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        quick: bool = True,
+    ) -> None:
+        self.heap, self.prefix, self.quick, self.jars, self.home = heap, prefix, quick, jars(), folder()
         self.nodes = [Node(number, free_port(), free_port(), self.home / f"broker-{number}") for number in range(brokers)]
         self.servers = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -114,12 +124,10 @@ class Cluster:
         return "".join(f"{name}={value}\n" for name, value in values.items())
 
     def _java(self, node: Node, main: str, *arguments: str) -> subprocess.Popen[bytes]:
-        options = [
-            f"-Xms64m -Xmx{self.heap}m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto",
-            f"-Dlog4j.configuration=file:{HERE / 'log4j.properties'}",
-        ]
+        options = ["-Xms64m", f"-Xmx{self.heap}m", *(("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1") if self.quick else ())]
+        logs = f"-Dlog4j.configuration=file:{HERE / 'log4j.properties'}"
         with node.log.open("ab") as log:
-            return start_tied(["java", *options[0].split(), options[1], "-cp", f"{self.jars}/*", main, *arguments], log)
+            return start_tied([*self.prefix, "java", *options, logs, "-cp", f"{self.jars}/*", main, *arguments], log)
 
     def start(self, *numbers: int) -> None:
         """Starts those that do not run (all of them when none is named) and waits until they answer."""
