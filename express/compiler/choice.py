@@ -32,7 +32,7 @@ class Conditions:
                 if isinstance(comparison.operand, Path):
                     looks[self._key(comparison.operand)] += 1
         # Paths worth a local, named after what they lead to
-        self._locals = {key: names.new(_last(key), "") for key, count in looks.items() if count > 1 and key[1]}
+        self._locals = {key: names.new(_last(key), "") for key, count in looks.items() if self._worth_a_local(key, count)}
 
     def first(self, rule: Rule) -> tuple[str, Leaf] | None:
         """A statement's worth: the local and the path that the first comparison of ``rule`` reads for certain, if it deserves a local."""
@@ -55,6 +55,13 @@ class Conditions:
 
     def _key(self, path: Path) -> Key:
         return (self._scope.variable if path.root == "$" else path.root, path.segments)
+
+    @staticmethod
+    def _worth_a_local(key: Key, count: int) -> bool:
+        root, segments = key
+        if root == "$$" and segments and segments[0] == Name("State"):
+            return True  # name and retries are written as literals, which have no class to ask for
+        return count > 1 and (root == "$$" or bool(segments))
 
     @staticmethod
     def _once(comparison: Comparison) -> bool:
@@ -125,8 +132,7 @@ class Conditions:
         if not definite(path):
             return Leaf("True" if node.operand.value else "False")  # an indefinite path always gives a list, if only an empty one
         if path.root == "$$":
-            base = f"{self._scope.unit.execution()}.context({literal(self._scope.state)}, {self._scope.entered}, {self._scope.retries})"
-            self._scope.unit.reveals_input = True
+            base = data.context(self._scope)
         else:
             base = self._scope.variable
         steps = [

@@ -12,6 +12,7 @@ from express.compiler.unit import LONGEST_TEXT, Unit
 from express.language.model import (
     ArrayTemplate,
     Call,
+    Descendants,
     Expression,
     Literal,
     Machine,
@@ -112,11 +113,16 @@ def _context(node: Path, scope: Scope, field: str, role: Role, text: str) -> Lea
             return rest(scope.item[1], 3)
         case ("Source", *_):
             return rest(f"{unit.execution()}.source()", 1)
-    unit.reveals_input = True
+    return rest(context(scope), 0)
+
+
+def context(scope: Scope) -> str:
+    """The whole Context Object."""
+    scope.unit.reveals_input = True
     arguments = [literal(scope.state), scope.entered, scope.retries]
     if scope.item is not None:
         arguments.append(f"({', '.join(scope.item)})")
-    return rest(f"{unit.execution()}.context({', '.join(arguments)})", 0)
+    return f"{scope.unit.execution()}.context({', '.join(arguments)})"
 
 
 def context_paths(node: Any) -> Iterator[Path]:
@@ -135,12 +141,18 @@ def context_paths(node: Any) -> Iterator[Path]:
 
 
 def mentions(node: Any, *wanted: str) -> bool:
-    """Whether a state reads a field of the Context Object, or something around or below it (``State``, ``EnteredTime``)."""
-    for found in context_paths(node):
-        names = tuple(segment.name if isinstance(segment, Name) else None for segment in found.segments)
-        if names[: len(wanted)] == wanted[: len(names)]:
+    """Whether a state may read a field of the Context Object, or something around or below it (``State``, ``EnteredTime``)."""
+    return any(_may_meet(found.segments, wanted) for found in context_paths(node))
+
+
+def _may_meet(segments: tuple[Segment, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether what ``segments`` select may hold, or be in, what the names lead to."""
+    for segment, name in zip(segments, wanted, strict=False):
+        if isinstance(segment, Descendants):
             return True
-    return False
+        if isinstance(segment, Name) and segment.name != name:
+            return False
+    return True
 
 
 # --- Literals, templates, intrinsics ----------------------------------------------------------------------------------------------

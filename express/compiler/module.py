@@ -56,10 +56,10 @@ def all_states(workflow: Workflow) -> list[State]:
 # What generated code may use, by the names it knows it under
 RUNTIME: dict[str, Any] = {
     # Python's own, the few that are needed
-    "str": str, "int": int, "float": float, "bool": bool, "Exception": Exception, "BaseException": BaseException, "GeneratorExit": GeneratorExit,
+    "str": str, "int": int, "float": float, "bool": bool, "Exception": Exception, "BaseException": BaseException,
+    "GeneratorExit": GeneratorExit,
     # failures
-    "StateError": StateError, "too_large": access.too_large, "no_choice": access.no_choice,
-    "error_output": access.error_output,
+    "StateError": StateError, "too_large": access.too_large, "no_choice": access.no_choice, "error_output": access.error_output,
     # values
     "copy": values.copy, "adopt": values.adopt, "at_most": values.at_most, "NUMBERS": access.NUMBERS, "item": paths.item, "put": paths.put,
     "present": access.present, "array_of": access.array, "text_of": access.text, "seconds_of": access.seconds_of, "until": access.until,

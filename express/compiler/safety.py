@@ -21,35 +21,58 @@ ATTRIBUTES = frozenset({
     "__class__",  # compared, never called
     # an execution's
     "input", "id", "name", "start_time", "role", "workflow_id", "workflow_name", "now", "source", "context", "clock", "wall",
-    "result", "failure", "error",  # a binding's, a failure's
+    "result", "raised", "failure", "error",  # a binding's, a failure's
     "counters", "delay",  # a Retry's
     "isascii", "decode",  # an event's text's
 })  # fmt: skip
+
+
+MARKS: frozenset[type[ast.AST]] = frozenset(
+    {node for node in NODES if issubclass(node, (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop))}
+)
 
 
 class Unsafe(Exception):  # noqa: N818 - named for what the code is
     """Code that the compiler must never write: a defect of Express, the module is not executed."""
 
 
-def check(text: str, names: Collection[str], filename: str) -> ast.Module:
-    """The tree of ``text``. ``names`` are those that it may read without having set them."""
-    tree = ast.parse(text, filename)
-    assigned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    assigned |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    assigned |= {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    assigned |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name is not None}
-    for node in ast.walk(tree):
-        if type(node) not in NODES:
-            raise Unsafe(f"{filename}: {type(node).__name__}")
-        if isinstance(node, ast.Attribute) and (node.attr not in ATTRIBUTES or not isinstance(node.ctx, ast.Load)):
-            raise Unsafe(f"{filename}: attribute {node.attr!r}")
-        if isinstance(node, ast.Name) and (node.id.startswith("__") or (node.id not in assigned and node.id not in names)):
-            raise Unsafe(f"{filename}: name {node.id!r}")
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "__class__":
-            raise Unsafe(f"{filename}: a call of a class")
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.decorator_list:
-            raise Unsafe(f"{filename}: a decorator")
-    both = assigned & set(names)
-    if both:
-        raise Unsafe(f"{filename}: {sorted(both)[0]!r} is set, and is the name of an object")
-    return tree
+def check(text: str, names: Collection[str], filename: str) -> None:
+    """Raises Unsafe. ``names`` are those that the code may read without having set them."""
+    read, assigned = set[str](), set[str]()
+    pending: list[ast.AST] = [ast.parse(text, filename)]
+    while pending:
+        node = pending.pop()
+        kind = type(node)
+        if kind not in NODES:
+            raise Unsafe(f"{filename}: {kind.__name__}")
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else assigned).add(node.id)
+            continue
+        if kind is ast.Constant or kind in MARKS:
+            continue
+        if isinstance(node, ast.Attribute):
+            if node.attr not in ATTRIBUTES or not isinstance(node.ctx, ast.Load):
+                raise Unsafe(f"{filename}: attribute {node.attr!r}")
+        elif isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "__class__":
+                raise Unsafe(f"{filename}: a call of a class")
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if node.decorator_list or node.returns is not None:
+                raise Unsafe(f"{filename}: a decorator or an annotation")
+            assigned.add(node.name)
+        elif isinstance(node, ast.arg):
+            if node.annotation is not None:
+                raise Unsafe(f"{filename}: an annotation")
+            assigned.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name is not None:
+            assigned.add(node.name)
+        for value in vars(node).values():
+            if isinstance(value, ast.AST):
+                pending.append(value)
+            elif value.__class__ is list:
+                pending.extend(inner for inner in value if inner is not None)
+    for name in sorted(read | assigned):
+        if name.startswith("__") or (name in read and name not in assigned and name not in names):
+            raise Unsafe(f"{filename}: name {name!r}")
+    for name in sorted(assigned & set(names)):
+        raise Unsafe(f"{filename}: {name!r} is set, and is the name of an object")

@@ -40,7 +40,9 @@ class Result:
 
 def begin(frame: Frame, state: State) -> data.Scope:
     """Where a state begins: what its paths mean; its time of entry, if somebody reads it."""
-    scope = data.Scope(frame.unit, state.name, item=frame.item, known=dict(frame.facts.known), small=frame.small)
+    # What another state has read of the Context Object may be that state's own
+    known = {key: local for key, local in frame.facts.known.items() if key[0] != "$$"}
+    scope = data.Scope(frame.unit, state.name, item=frame.item, known=known, small=frame.small)
     if data.mentions(state, "State", "EnteredTime"):
         scope.entered = "entered_time"
         frame.source.line(f"entered_time = {frame.unit.execution()}.now()")

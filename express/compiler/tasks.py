@@ -109,8 +109,8 @@ class _Task:
                 payload = Leaf("given")
             with source.block("try:"):
                 source.statement("result = ", call(self.function, payload))
-            with source.block("except RAISED as error:"):
-                source.line(f"raise {self.name}.failure(error, execution) from None")
+            with source.block("except BaseException as error:"):
+                source.line(f"raise {self.name}.raised(error, execution) from None")
             piece: Piece = call("adopt", "result", str(PAYLOAD), shaping.text(frame, self.binding.resource))
         else:
             function = "await call" if self.binding.inline is None else "call_inline"

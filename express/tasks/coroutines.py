@@ -163,9 +163,11 @@ class Worker:
             return
         try:
             result = await (job.function(job.payload) if job.context is None else job.function(job.payload, job.context))
-        except (KeyboardInterrupt, GeneratorExit):
-            raise  # Ctrl-C in a script; the loop is gone
+        except KeyboardInterrupt:
+            raise  # Ctrl-C in a script
         except BaseException as error:
+            if isinstance(error, GeneratorExit) and not self._steps():
+                raise  # the loop is gone
             if job.call is not None:
                 if job.context is not None:
                     mark(error, job.context.aws_request_id)
@@ -175,6 +177,13 @@ class Worker:
                 call.finish(result)
         if job.call is not None and job.ended is not None:
             job.ended()
+
+    def _steps(self) -> bool:
+        """Whether the loop runs this worker right now."""
+        try:
+            return asyncio.current_task() is self.task
+        except RuntimeError:
+            return False
 
 
 def _same(one: contextvars.Context, other: contextvars.Context) -> bool:

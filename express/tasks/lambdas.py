@@ -110,6 +110,12 @@ class Direct:
     def result(self, value: Any) -> Any:
         return adopt(value, PAYLOAD, self.label)
 
+    def raised(self, error: BaseException, execution: Execution) -> StateError:
+        """``failure`` for generated code that has called ``plain``: Ctrl-C in a script goes on to whoever called run()."""
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        return self.failure(error, execution)
+
     def failure(self, error: BaseException, execution: Execution) -> StateError:
         return outcome.failure(error)
 
