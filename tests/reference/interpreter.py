@@ -73,6 +73,7 @@ class Interpreter:
         self.deadline = min(EXPRESS_SECONDS, definition.get("TimeoutSeconds", EXPRESS_SECONDS))
         self.result = Result("SUCCEEDED")
         self.input: Any = None
+        self.jittered = False  # times are upper bounds from then on
         self.waited = 0  # how often anything waited: between two looks, whether the order of branches is plain
 
     def run(self, data: Any) -> Result:
@@ -110,7 +111,7 @@ class Interpreter:
         begun = self.start.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         return {
             "Execution": {"Input": self.input, "Name": self.name, "StartTime": begun},
-            "State": {"Name": name, "EnteredTime": moment, "RetryCount": 0},
+            "State": {"Name": name, "EnteredTime": SAID if self.jittered else moment, "RetryCount": 0},
             **item,
         }
 
@@ -169,6 +170,7 @@ class Interpreter:
         if abs(when - self.deadline) < 1e-6:
             self.result.ambiguous = True  # which of the two comes first is not said anywhere
         if when > self.deadline:
+            self.result.ambiguous |= self.jittered
             raise Failed("States.Timeout", SAID, self.deadline, timed_out=True)
         return when
 
@@ -319,6 +321,7 @@ class Interpreter:
             self.result.cut |= len(runs) > 1
             first = min(failures, key=lambda each: each[:2])
             tied = [each for each in failures if abs(each[0] - first[0]) < 1e-6]
+            self.result.ambiguous |= self.jittered and not in_order
             if not in_order and len({(each[2].error, each[2].cause, each[2].timed_out) for each in tied}) > 1:
                 self.result.ambiguous = True
             raise first[2]
@@ -369,6 +372,7 @@ class Interpreter:
                     return None
                 seconds = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** used[number]
                 used[number] += 1
+                self.jittered |= retrier.get("JitterStrategy") == "FULL"
                 return float(min(seconds, retrier.get("MaxDelaySeconds", seconds)))
         return None
 

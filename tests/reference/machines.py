@@ -26,7 +26,7 @@ COMPARISONS = ["Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterTh
 # Where a value of a type is found in the inputs, mostly
 PLACES = {
     "number": ["$.n", "$.o.x", "$['n']", "$.items[0]", "$.items[-1]", "$.o.list[1]", "$.m"],
-    "text": ["$.s", "$.o.y", "$['o']['y']", "$.words[0]", "$.t", "$.json"],
+    "text": ["$.s", "$.o.y", "$['o']['y']", "$.words[0]", "$.t", "$.json", "$['it\\'s']", '$["ü.b"]'],
     "boolean": ["$.flag", "$.o.flag"],
     "list": ["$.items", "$.words", "$.o.list", "$.rows", "$.items[*]", "$.rows[*].q", "$.items[1:]", "$.items[:2]", "$.items[0,1]",
              "$..q", "$.rows[?(@.q > 2)]", "$.rows[?(@.k == 'a')].q", "$.rows[?(@.k)]", "$.items[?(@ >= 3)]", "$.o.*", "$.missing[*]",
@@ -114,7 +114,7 @@ class _Maker:
         return self.scalar()
 
     def input(self) -> Any:
-        if self.chance(0.03):
+        if self.chance(0.02):
             return self.value()
         whole = {
             "n": self.number(),
@@ -137,6 +137,8 @@ class _Maker:
             "wait": self.random.choice([0, 1, 3]),
             "limit": self.random.choice([1, 3]),
             "error": self.random.choice(ERRORS),
+            "it's": self.text(),
+            "ü.b": self.text(),
         }
         if self.chance(0.25):
             for name in list(whole):
@@ -277,14 +279,16 @@ class _Maker:
         ]
         return str(self.pick(*{"number": numbers, "text": texts, "list": lists, "object": objects, "boolean": booleans}.get(kind, texts)))
 
-    def template(self, item: bool = False, depth: int = 1) -> dict[str, Any]:
+    def template(self, item: bool = False, depth: int = 1, whole: bool = False) -> dict[str, Any]:
         """A payload template; usually one that keeps the fields that other states look for."""
         made: dict[str, Any] = {}
-        if self.chance(0.8):
+        if whole or self.chance(0.8):
             part = 0.9 if self.chance(0.1) else 1
             for name in ("n", "m", "s", "flag", "z", "t", "json", "items", "words", "rows", "o", "wait", "limit", "error"):
                 if self.chance(part):
                     made[f"{name}.$"] = f"$.{name}"
+            made["it's.$"] = "$['it\\'s']"
+            made["ü.b.$"] = "$['ü.b']"
         for number in range(self.random.randrange(4)):
             made.update(self.entry(f"f{number}", item, depth))
         return made
@@ -440,8 +444,8 @@ class _Maker:
             self.has("OutputPath null" if made["OutputPath"] is None else "OutputPath")
         return made
 
-    def result_path(self) -> dict[str, Any]:
-        if self.chance(0.15):
+    def result_path(self, absent: float = 0.15) -> dict[str, Any]:
+        if self.chance(absent):
             return {}
         found = self.pick(
             (8, lambda: self.random.choice(["$.r", "$.out", "$.o", "$.n"])),
@@ -458,8 +462,8 @@ class _Maker:
         # Not both: whether Parameters of a Pass with a Result are evaluated, and may fail, is not said anywhere
         if self.chance(0.6):
             self.has("Parameters")
-            made["Parameters"] = self.template()
-        elif self.chance(0.5):
+            made["Parameters"] = self.template(whole="ResultPath" not in made)
+        elif self.chance(0.5) and ("ResultPath" in made or self.chance(0.2)):
             self.has("Result")
             made["Result"] = self.value()
         return made
@@ -485,11 +489,12 @@ class _Maker:
         waits = self.chance(0.4)
         self.has("task: async function" if waits else "task: inline function")
         self.functions[function] = [self.answer(waits) for _ in range(self.random.randrange(1, 4))]
-        made: dict[str, Any] = {**self.in_out(), **self.result_path()}
+        made: dict[str, Any] = {**self.in_out(), **self.result_path(0.05)}
         arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
         if self.chance(0.25):
             self.has("task: lambda:invoke")
             made["Resource"] = "arn:aws:states:::lambda:invoke"
+            made.setdefault("ResultPath", "$.r")
             name = self.random.choice([arn, function, f"{arn}:$LATEST"])
             made["Parameters"] = {"FunctionName": name, "Payload": self.template()}
             made["ResultSelector"] = self.random.choice([{"p.$": "$.Payload"}, {"p.$": "$.Payload", "code.$": "$.StatusCode"}])
@@ -498,7 +503,7 @@ class _Maker:
             made["Resource"] = arn
             if self.chance(0.5):
                 made["Parameters"] = self.template()
-            if self.chance(0.2):
+            if self.chance(0.2) and "ResultPath" in made:
                 made["ResultSelector"] = self.selector()
         if self.chance(0.3):
             made.update(
@@ -558,6 +563,9 @@ class _Maker:
                 if self.chance(0.3):
                     retrier["MaxDelaySeconds"] = retrier.get("IntervalSeconds", 1) + self.random.choice([1, 2])
                     self.has("Retry: MaxDelaySeconds")
+                if self.chance(0.15):
+                    retrier["JitterStrategy"] = self.random.choice(["FULL", "NONE"])
+                    self.has(f"Retry: JitterStrategy {retrier['JitterStrategy']}")
                 entries.append(retrier)
             made["Retry"] = in_order(entries)
         if self.chance(0.6):
@@ -574,16 +582,16 @@ class _Maker:
         return {"ResultPath": found}
 
     def _parallel(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
-        made: dict[str, Any] = {**self.in_out(), **self.result_path()}
+        made: dict[str, Any] = {**self.in_out(), **self.result_path(0.05)}
         made["Branches"] = [self.machine(depth + 1) for _ in range(self.random.randrange(1, 4))]
         if self.chance(0.2):
-            made["Parameters"] = self.template()
+            made["Parameters"] = self.template(whole=self.chance(0.9))
         if self.chance(0.2):
             made["ResultSelector"] = self.selector()
         return {**made, **self.retry_catch(elsewhere)}
 
     def _map(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
-        made: dict[str, Any] = {**self.in_out(), **self.result_path()}
+        made: dict[str, Any] = {**self.in_out(), **self.result_path(0.05)}
         made["ItemsPath"] = self.place("list") if self.chance(0.97) else self.place()
         older = self.chance(0.2)
         if older:
@@ -591,8 +599,8 @@ class _Maker:
             self.has("map: Iterator")
         else:
             made["ItemProcessor"] = {**({"ProcessorConfig": {"Mode": "INLINE"}} if self.chance(0.5) else {}), **self.machine(depth + 1)}
-        if self.chance(0.7):
-            made["Parameters" if older else "ItemSelector"] = self.template(item=True)
+        if self.chance(0.92):
+            made["Parameters" if older else "ItemSelector"] = self.template(item=True, whole=self.chance(0.9))
             self.has("map: ItemSelector")
         if self.chance(0.4):
             made["MaxConcurrency"] = self.random.choice([0, 1, 2])
