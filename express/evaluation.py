@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from express import dead_letters
@@ -11,11 +11,13 @@ from express.executor import Executor, Runnable
 from express.lane import Lane
 from express.outcome import Outcome, unsuccessful
 from express.runtime.context import Execution, Message
+from express.runtime.decoding import Undecodable
 from express.runtime.values import loads
 from express.sinks import Entry
 
 STINT = 0.010  # seconds of running events after which the loop gets a turn,
 STINT_EVENTS = 500  # or so many events
+NULL = b"null"  # what a tombstone is
 
 
 class Bound(Protocol):
@@ -29,7 +31,12 @@ class Workload(Runnable, Protocol):
 
     sha256: str
     seconds: float  # the longest execution, by its definition
-    anonymous: bool  # ``evaluate`` never looks at the execution: None does for it
+    anonymous: bool  # ``process`` never looks at the execution: None does for it
+
+    @property
+    def process(self) -> Callable[[bytes, Execution | None], bytes]:
+        """Of a plain program: an event's text to its output's; raises Undecodable."""
+        ...
 
     @property
     def bindings(self) -> Sequence[Bound]: ...
@@ -47,12 +54,14 @@ class Evaluation:
         self._seconds = min(seconds, program.seconds)
         self._clock = executor.clock
         self.step = self._evaluate if program.plain else self._begin
+        self._process = program.process if program.plain else None
 
     def _evaluate(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
         """Runs a plain program on messages from ``index`` on until the loop should get a turn; returns where to go on. The hot path."""
         program, kind, clock, endings = self._program, self._kind, self._clock, self._endings
-        evaluate, time, payload, seconds = program.evaluate, clock.time, self._payload, self._seconds
-        text, workflow = endings.dumps, endings.workflow_header
+        process, time, payload, seconds = self._process, clock.time, self._payload, self._seconds
+        workflow = endings.workflow_header
+        assert process is not None
         assignment, prefix, anonymous = lane.assignment, lane.prefix, program.anonymous
         results: list[Entry] = []
         result = results.append
@@ -66,16 +75,13 @@ class Evaluation:
             if value is not None and len(value) > payload:
                 self._too_large(lane, message)
                 continue
+            execution: Any = None if anonymous else Execution(program, None, now, now + seconds, message, kind, clock)
             try:
-                event = None if value is None else loads(value)
-            except ValueError as error:
+                output = process(NULL if value is None else value, execution)
+            except Undecodable as error:
                 endings.poison(lane, message, dead_letters.UNDECODABLE, str(error))
-                continue
-            execution: Any = None if anonymous else Execution(program, event, now, now + seconds, message, kind, clock)
-            try:
-                output = text(evaluate(event, execution))
             except Exception as error:
-                failed = execution or Execution(program, event, now, now + seconds, message, kind, clock)
+                failed = execution or Execution(program, None, now, now + seconds, message, kind, clock)
                 endings.route(lane, message, unsuccessful(error, program, failed))
             else:
                 name = lane.name(message) if prefix is None else b"%b%d" % (prefix, message.offset)

@@ -14,8 +14,10 @@ from express.dispatcher import Dispatcher, Limits, Summary
 from express.executor import Executor
 from express.observers.pipeline import PipelineMetrics
 from express.runtime.context import Execution
+from express.runtime.decoding import whole
 from express.runtime.failures import ExecutionTimedOut, StateError
 from express.runtime.suspensions import sleep
+from express.runtime.values import dumps
 from express.sinks.memory import MemorySink
 
 
@@ -64,6 +66,11 @@ class Workflow:
     def evaluate(self, event: Any, execution: Execution) -> Any:
         self.started.append(execution.message.offset if execution.message else None)
         return self._evaluate(event, execution)
+
+    def process(self, text: bytes, execution: Execution | None) -> bytes:
+        assert execution is not None
+        execution.input = whole(text)
+        return dumps(self.evaluate(execution.input, execution))
 
     def explain(self, error: BaseException) -> str | None:
         return None
