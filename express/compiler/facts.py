@@ -10,6 +10,7 @@ import msgspec
 from express.language.model import (
     ArrayTemplate,
     Call,
+    Descendants,
     Expression,
     Index,
     Literal,
@@ -70,6 +71,8 @@ def _fixed(node: Expression, data: int, paths: list[Path]) -> int:
         if node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments):
             paths.append(node)
             return 0
+        if any(isinstance(segment, Descendants) for segment in node.segments):
+            return ENDLESS  # what lies deep is selected once for every level around it
         if node.root == "$$":
             names = tuple(segment.name for segment in node.segments if isinstance(segment, Name))
             return SHORT if names in SHORT_CONTEXT else 2 * PAYLOAD

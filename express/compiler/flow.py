@@ -263,6 +263,8 @@ class Flow:
 
     def _end_with_text(self, frame: Frame) -> None:
         """The data as JSON. Its size costs nothing then."""
+        if frame.facts.bound > shaping.MANY * PAYLOAD:
+            shaping.settle(frame)
         source, owed = self.unit.source, frame.facts.owed
         with source.block("try:"):
             source.line("output = encode(data)")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from express.compiler.flow import Frame
 
 FEW = 6  # fields that are looked at in less than half a microsecond
+MANY = 16  # times the limit
 
 
 class Result:
@@ -113,11 +114,12 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
 @contextmanager
 def _measured(frame: Frame, state: State, guarded: bool) -> Iterator[str]:
     """The local that takes the new data. What Retry and Catch go on with, the raw input, is not replaced by what is too large."""
-    if not guarded or frame.facts.bound <= PAYLOAD:
+    bound = frame.facts.bound
+    if not guarded or bound <= PAYLOAD:
         yield "data"
         return
     yield "output"
-    with frame.source.block(f"if not at_most(output, {PAYLOAD}):"):
+    with frame.source.block(f"if not {_measure(bound)}(output, {PAYLOAD}):"):
         frame.source.line(f"raise too_large({text(frame, state.name)})")
     frame.source.line("data = output")
     frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
@@ -147,9 +149,15 @@ def settle(frame: Frame, *, left: bool = True) -> None:
     """Measures now, if that is still to be done. ``left``: the state whose output it is has been left."""
     owed = frame.facts.owed
     if owed is not None:
-        with frame.source.at(replace(frame.unit.place(owed), left=left)), frame.source.block(f"if not at_most(data, {PAYLOAD}):"):
+        measure = f"if not {_measure(frame.facts.bound)}(data, {PAYLOAD}):"
+        with frame.source.at(replace(frame.unit.place(owed), left=left)), frame.source.block(measure):
             frame.source.line(f"raise too_large({text(frame, owed.name)})")
         frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
+
+
+def _measure(bound: int) -> str:
+    """What measures data of at most ``bound`` bytes: text of many times the limit must not be made only to be counted."""
+    return "at_most" if bound <= MANY * PAYLOAD else "at_most_shared"
 
 
 def leave(frame: Frame, state: State, scope: data.Scope) -> None:
