@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -135,3 +136,20 @@ def test_express_and_the_reference_agree_on(case: str) -> None:
     assert program.metrics is not None
     entered = Counter({name: program.metrics.entries(number) for number, (name, _) in enumerate(program.metrics.states)})
     assert +entered == expected.entered
+
+
+def test_an_object_with_thousands_of_references_is_refused_without_being_written() -> None:
+    many = {f"f{number}.$": "$" for number in range(5_000)}
+    program = express.compile({"StartAt": "Many", "States": {"Many": {"Type": "Pass", "Parameters": many, "End": True}}})
+    started = time.process_time()
+    assert program.run({"half": HALF}).error == "States.DataLimitExceeded"  # 750 MB as text
+    assert time.process_time() - started < 0.5
+
+
+def test_a_deep_scan_may_select_more_than_there_is() -> None:
+    data: dict[str, Any] = {"half": "x" * 2_000}
+    for _ in range(50):
+        data = {"a": data}
+    scan = {"Type": "Pass", "Parameters": {"all.$": "$..a"}}
+    program = express.compile({"StartAt": "One", "States": {"One": {**scan, "Next": "Two"}, "Two": {**scan, "End": True}}})
+    assert program.run(data).error == "States.DataLimitExceeded"
