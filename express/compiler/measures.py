@@ -39,7 +39,7 @@ class Measures:
         self._unit, self._plain = unit, plain
         self.on = unit.metrics is not None
         self.passed: list[int] = []
-        self.passages: list[tuple[tuple[int, ...], bool, bool]] = []
+        self.passages: dict[tuple[tuple[int, ...], bool, bool], int] = {}
         self.groups: dict[tuple[int, ...], list[float]] = {}
         self._group_names: dict[tuple[int, ...], tuple[str, str]] = {}
         self._untimed: tuple[tuple[int, str], ...] = ()  # small states, by number and name, since the clock was read
@@ -160,9 +160,9 @@ class Measures:
         source = self._unit.source
         passage = source.passed, started, succeeded
         if passage not in self.passages:
-            self.passages.append(passage)
+            self.passages[passage] = len(self.passed)
             self.passed.append(0)
-        source.line(f"passed[{self.passages.index(passage)}] += 1")
+        source.line(f"passed[{self.passages[passage]}] += 1")
         source.passed = ()
 
     def _cells(self, kind: str, number: int, name: str) -> tuple[str, str]:

@@ -112,7 +112,7 @@ def generate(
     entry = Flow(unit, plans, measures, workflow, "run", "root").write()
     if metrics is not None:
         unit.objects["passed"] = measures.passed
-        metrics.tally(measures.passed, measures.passages, list(measures.groups.items()))
+        metrics.tally(measures.passed, list(measures.passages), list(measures.groups.items()))
     written = source.text
     filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:8]}{' text' if unit.text else ''}>"
     check(written, unit.objects, filename)
