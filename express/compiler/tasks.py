@@ -157,7 +157,7 @@ class _Parallel:
             return Result(Display("[", calls, "]"), ENDLESS)
         # Inside a Map, a branch is told the item
         names = [f"lambda data, execution: {entry.name}(data, execution{item})" if item else entry.name for entry in self.entries]
-        branches = Display("(", tuple(("", Leaf(name)) for name in names), ",)" if len(names) == 1 else ")")
+        branches = Display("[", tuple(("", Leaf(name)) for name in names), "]")
         return Result(call("await parallel", frame.unit.execution(), branches, given), ENDLESS)
 
 
