@@ -40,7 +40,7 @@ class Scope(msgspec.Struct):
     unit: Unit
     state: str
     variable: str = "data"
-    retries: str = "0"
+    retries: str = "None"  # in all of $$, only states that can be retried have a RetryCount
     entered: str = '""'  # where nobody reads it
     item: tuple[str, str] | None = None
     small: bool = False
@@ -106,7 +106,7 @@ def _context(node: Path, scope: Scope, field: str, role: Role, text: str) -> Lea
         case ("State", "EnteredTime"):
             return Leaf(scope.entered)
         case ("State", "RetryCount"):
-            return Leaf(scope.retries)
+            return Leaf("0" if scope.retries == "None" else scope.retries)
         case ("Map", "Item", "Index") if scope.item is not None:
             return Leaf(scope.item[0])
         case ("Map", "Item", "Value", *_) if scope.item is not None:

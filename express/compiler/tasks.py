@@ -36,8 +36,7 @@ def write(frame: Frame, state: Fallible) -> None:
     inner = shaping.effective(frame, state, scope)
     attempt = _ATTEMPTS[type(state)](frame, state)
     retried = failures.retried(state)
-    if retried:
-        inner.retries = scope.retries = "(attempt - 1)"
+    inner.retries = scope.retries = "(attempt - 1)" if retried else "0"
     guarded = retried or bool(state.catch)
 
     def tried() -> None:

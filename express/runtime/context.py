@@ -119,9 +119,10 @@ class Execution(msgspec.Struct, eq=False):
         }
 
     def context(
-        self, state: str, entered: str, retries: int = 0, item: tuple[int, Any] | None = None, token: str | None = None
+        self, state: str, entered: str, retries: int | None = None, item: tuple[int, Any] | None = None, token: str | None = None
     ) -> dict[str, Any]:
-        """The whole Context Object (``$$``) as seen in ``state``; ``item`` is the (index, value) of the innermost Map around it."""
+        """The whole Context Object (``$$``) as seen in ``state``; ``item`` is the (index, value) of the innermost Map around it,
+        ``retries`` is None in states that cannot be retried."""
         context: dict[str, Any] = {
             "Execution": {
                 "Id": self.id,
@@ -130,9 +131,11 @@ class Execution(msgspec.Struct, eq=False):
                 "RoleArn": self.role,
                 "StartTime": self.start_time,
             },
-            "State": {"EnteredTime": entered, "Name": state, "RetryCount": retries},
+            "State": {"EnteredTime": entered, "Name": state},
             "StateMachine": {"Id": self.workflow_id, "Name": self.workflow_name},
         }
+        if retries is not None:
+            context["State"]["RetryCount"] = retries
         if item is not None:
             context["Map"] = {"Item": {"Index": item[0], "Value": item[1]}}
         if token is not None:

@@ -70,5 +70,5 @@ def test_the_executions_input_is_what_came_in_even_if_a_function_changes_its_eve
 
 def test_the_time_of_entry_is_there_for_a_wildcard_too() -> None:
     workflow = {"StartAt": "Show", "States": {"Show": {"Type": "Pass", "Parameters": {"shown.$": "$$.State.*"}, "End": True}}}
-    entered, name, retries = express.compile(workflow).run({}).output["shown"]
-    assert (entered[4], name, retries) == ("-", "Show", 0)
+    entered, name = express.compile(workflow).run({}).output["shown"]  # a Pass has no RetryCount, as recorded on AWS
+    assert (entered[4], name) == ("-", "Show")

@@ -89,10 +89,17 @@ def _standard(case: Mapping[str, Any], data_in: Any) -> dict[str, Any] | None:
     """Standard workflows have one field more in the Context Object, which is seen where a definition reads all of it."""
     if case["sm_type"] != "STANDARD" or '"$$"' not in json.dumps(case["definition"]):
         return None
-    wildcard = "any"
+    any_arn = "arn:aws:states:us-east-1:111111111111"
     return {
-        "Execution": {"Id": wildcard, "Input": data_in, "Name": wildcard, "RoleArn": wildcard, "StartTime": wildcard, "RedriveCount": 0},
-        "StateMachine": {"Id": wildcard, "Name": wildcard},
+        "Execution": {
+            "Id": f"{any_arn}:execution:any:any",
+            "Input": data_in,
+            "Name": "any",
+            "RoleArn": "any",
+            "StartTime": "any",
+            "RedriveCount": 0,
+        },
+        "StateMachine": {"Id": f"{any_arn}:stateMachine:any", "Name": "any"},
     }
 
 

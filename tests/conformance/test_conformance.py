@@ -16,7 +16,7 @@ FLOORS: dict[str, dict[str, tuple[int, int]]] = {
         "base": (14, 14),
         "choice_operators": (186, 186),
         "comments": (1, 1),
-        "context_object": (3, 3),
+        "context_object": (4, 4),
         "error_handling": (10, 9),
         "express": (4, 4),
         "intrinsic_functions": (38, 38),
