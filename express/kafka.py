@@ -118,7 +118,9 @@ def sentence(error: BaseException, where: Endpoint, group: str = "") -> str:
     if isinstance(error, errors.InconsistentGroupProtocolError):
         return f"the consumer group {group!r} at {where.servers} has members that share out partitions another way than Express"
     if isinstance(error, errors.KafkaConnectionError):
-        return f"no Kafka broker answers at {where.servers}"
+        if "bootstrap" in str(error):
+            return f"no Kafka broker answers at {where.servers}"
+        return f"a connection to Kafka at {where.servers} was lost: {error}"
     return f"Kafka at {where.servers} failed: {type(error).__name__}: {error}"
 
 
@@ -224,15 +226,7 @@ class Sparing(logging.Filter):
 
 def spare() -> None:
     """Installs Sparing on the loggers of aiokafka that repeat themselves; once, however often it is called."""
-    for name in (
-        "client",
-        "conn",
-        "consumer.consumer",
-        "consumer.fetcher",
-        "consumer.group_coordinator",
-        "producer.producer",
-        "producer.sender",
-    ):
-        logger = logging.getLogger(f"aiokafka.{name}")
+    for name in ("", ".conn", ".consumer.consumer", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender"):
+        logger = logging.getLogger(f"aiokafka{name}")
         if not any(isinstance(known, Sparing) for known in logger.filters):
             logger.addFilter(Sparing())

@@ -122,6 +122,8 @@ class Load:
                 f"{len(missing)} of {len(self.events)} events have not ended, such as {missing[:5]}\n{tails}"
             )
             assert not self.ledger.failure, self.ledger.failure
+            dead = [member for member in self.members.values() if member.process.poll() not in (None, 0)]
+            assert not dead, f"{dead[0].name} ended with {dead[0].process.poll()}:\n{dead[0].tail()}"
             time.sleep(0.2)
 
     def verdict(self, in_flight: int | None = None) -> Verdict:
