@@ -165,11 +165,6 @@ class Conditions:
         return f"{TABLE[operator].__name__}({value}, {constant})"
 
 
-def simple(node: Comparison) -> bool:
-    """Whether a comparison looks at one field, and not into a text."""
-    return definite(node.variable) and node.variable.root == "$" and node.operator != "StringMatches" and "Timestamp" not in node.operator
-
-
 def comparisons(node: Condition) -> Iterator[Comparison]:
     """The comparisons of a condition in the order of evaluation."""
     if isinstance(node, Comparison):

@@ -25,7 +25,6 @@ from express.language.paths import definite
 from express.runtime.intrinsics import FUNCTIONS
 from express.runtime.paths import compile_path
 
-MANY = 100
 INLINE = 60  # columns up to which a constant object is written where it is used
 
 
@@ -33,8 +32,7 @@ class Scope(msgspec.Struct):
     """What paths mean at one point of the code: the local that ``$`` stands for, and what ``$$`` knows of the state.
 
     ``retries`` and ``entered`` are the Python texts of the attempts made before and the time of entry; ``item`` the locals that hold
-    index and value of the innermost Map around. ``known`` has the locals that hold a path's value already. ``small``: the state takes less
-    time than reading the clock.
+    index and value of the innermost Map around. ``known`` has the locals that hold a path's value already.
     """
 
     unit: Unit
@@ -43,7 +41,6 @@ class Scope(msgspec.Struct):
     retries: str = "None"  # in all of $$, only states that can be retried have a RetryCount
     entered: str = '""'  # where nobody reads it
     item: tuple[str, str] | None = None
-    small: bool = False
     known: dict[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
 
     def on(self, variable: str) -> Scope:
@@ -203,17 +200,6 @@ def shared(node: Expression | None) -> bool:
     if isinstance(node, Call):
         return any(shared(inner) for inner in node.arguments)
     return isinstance(node, Path) and node.root == "$$"
-
-
-def leaves(node: Expression) -> int:
-    """How much there is to do for an expression: its paths and constants. Whatever depends on the size of the data counts for many."""
-    if isinstance(node, ObjectTemplate):
-        return sum(leaves(inner) for _, inner in node.fields)
-    if isinstance(node, ArrayTemplate):
-        return sum(leaves(inner) for inner in node.items)
-    if isinstance(node, Path):
-        return max(1, len(node.segments)) if node.root == "$" and definite(node) else MANY
-    return MANY if isinstance(node, Call) else 1
 
 
 def holds_whole_input(node: Expression | None) -> bool:

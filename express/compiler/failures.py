@@ -79,6 +79,6 @@ def _catch(frame: Frame, state: Fallible, catcher: Catcher, scope: Scope, before
         shaping.limit(frame, state, now=True)
         if frame.measures.on:
             source.line(f"caught({number}, failure.error, {shaping.text(frame, catcher.next)})")
-        shaping.leave(frame, state, scope)
+        shaping.leave(frame, state)
         source.line("failure = None")
         frame.go(catcher.next)

@@ -37,7 +37,6 @@ class Frame:
         self.names = flow.unit.names.function()
         self.plain = flow.plan.plain
         self.facts = Facts()
-        self.small = False  # the state that is written takes less time than reading the clock
 
     @contextmanager
     def branch(self) -> Iterator[None]:
@@ -220,9 +219,6 @@ class Flow:
         while True:
             state = self.machine.states[target]
             with source.at(self.unit.place(state)):
-                frame.small = shaping.small(frame.facts, state)
-                if not frame.small:
-                    self.measures.begin()
                 source.gap()
                 source.comment(states.title(state))
                 following = states.WRITERS[type(state)](frame, state)

@@ -1,14 +1,12 @@
 """The lines that measure: one reading of the clock where a state ends, added to the cells of the workflow's metrics.
 
 States that neither wait nor call anything almost always take less than the first bound of the histograms. They are not counted one by one:
-where an execution leaves a function, one number says which way it came, and so which states it has passed. The smallest of them, which
-compare or pick a few fields, take less time than reading the clock does: a row of them is timed as one, and each gets its share.
+where an execution leaves a function, one number says which way it came, and so which states it has passed. Their seconds are exact.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from express.compiler.unit import Unit
@@ -16,23 +14,11 @@ from express.compiler.unit import Unit
 FIRST = "1e-06"  # the first bound of the histograms
 
 
-def share(bounds: Sequence[float]) -> Callable[[list[list[int]], float], None]:
-    """For generated code: counts a group of states whose share is over the first bound, where their passage will count them."""
-
-    def count(members: list[list[int]], seconds: float) -> None:
-        bucket = bisect_left(bounds, seconds / len(members))
-        for counts in members:
-            counts[bucket] += 1
-            counts[0] -= 1
-
-    return count
-
-
 class Measures:
     """Writes nothing when nothing is measured. Cells get their names when they are first used.
 
     ``passages`` are the ways through functions, each a tuple of states passed, whether the execution began and whether it succeeded on it;
-    ``passed`` counts how often each was gone. ``groups`` are rows of states that are timed together, with the cell for their seconds.
+    ``passed`` counts how often each was gone.
     """
 
     def __init__(self, unit: Unit, *, plain: bool) -> None:
@@ -40,9 +26,6 @@ class Measures:
         self.on = unit.metrics is not None
         self.passed: list[int] = []
         self.passages: dict[tuple[tuple[int, ...], bool, bool], int] = {}
-        self.groups: dict[tuple[int, ...], list[float]] = {}
-        self._group_names: dict[tuple[int, ...], tuple[str, str]] = {}
-        self._untimed: tuple[tuple[int, str], ...] = ()  # small states, by number and name, since the clock was read
         self._names: dict[tuple[str, int], tuple[str, str]] = {}
 
     def start(self, *, root: bool) -> None:
@@ -64,26 +47,12 @@ class Measures:
             self._unit.metrics.derived.discard(number)
             self._unit.source.line(f"entered[{number}] += 1")
 
-    def left(self, number: int, name: str, *, quick: bool, small: bool = False) -> None:
-        """A state ends. ``quick``: it usually takes less than the first bound; ``small``: less than reading the clock."""
+    def left(self, number: int, name: str, *, quick: bool) -> None:
+        """A state ends. ``quick``: it usually takes less than the first bound."""
         if not self.on:
             return
         if quick:
             self._unit.source.passed = (*self._unit.source.passed, number)
-        if small:
-            self._untimed = (*self._untimed, (number, name))
-            return
-        self._observe(number, name, quick=quick)
-
-    def begin(self) -> None:
-        """A state begins that is not small, or the way leaves the function: the time until now belongs to what came before."""
-        untimed, self._untimed = self._untimed, ()
-        if len(untimed) == 1:
-            self._observe(*untimed[0], quick=True)
-        elif untimed:
-            self._observe_group(untimed)
-
-    def _observe(self, number: int, name: str, *, quick: bool) -> None:
         counts, total = self._cells("seconds", number, name)
         source = self._unit.source
         source.line("left = clock()")
@@ -97,23 +66,6 @@ class Measures:
         else:
             source.line(f"{counts}[bucket(BOUNDS, seconds)] += 1")
 
-    def _observe_group(self, states: tuple[tuple[int, str], ...]) -> None:
-        """Several states are left at once."""
-        numbers = tuple(number for number, _ in states)
-        if numbers not in self.groups:
-            self.groups[numbers] = total = [0.0]
-            histograms = [self._unit.metrics.seconds[number] for number in numbers]
-            name = f"{states[0][1]} to {states[-1][1]}"
-            counts = self._unit.object([histogram.counts for histogram in histograms], name, "_counts")
-            self._group_names[numbers] = counts, self._unit.object(total, name, "_seconds")
-        counts, total_name = self._group_names[numbers]
-        source = self._unit.source
-        source.line("left = clock()")
-        source.line("seconds, since = left - since, left")
-        source.line(f"{total_name}[0] += seconds")
-        with source.block(f"if seconds > {len(states) * 1e-06!r}:"):
-            source.line(f"share({counts}, seconds)")
-
     def attempt(self, number: int, name: str) -> None:
         """An attempt of a task has succeeded; it began at ``tried``."""
         if not self.on:
@@ -126,16 +78,13 @@ class Measures:
 
     def handed_on(self) -> None:
         """The way goes on outside this function, or after a wait."""
-        if self.on:
-            self.begin()
-            if self._unit.source.passed:
-                self._passage(started=False, succeeded=False)
+        if self.on and self._unit.source.passed:
+            self._passage(started=False, succeeded=False)
 
     def end(self) -> None:
         """The execution has succeeded, right after its last state."""
         if not self.on:
             return
-        self.begin()
         line = self._unit.source.line
         line("seconds = since - begun")
         line("run_seconds[0] += seconds")
@@ -145,9 +94,9 @@ class Measures:
     @contextmanager
     def branch(self) -> Iterator[None]:
         """What is passed inside is not passed after it."""
-        untimed, passed = self._untimed, self._unit.source.passed
+        passed = self._unit.source.passed
         yield
-        self._untimed, self._unit.source.passed = untimed, passed
+        self._unit.source.passed = passed
 
     def aborted(self) -> None:
         """The execution is given up: its coroutine is closed where it waits."""

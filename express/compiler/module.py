@@ -14,7 +14,7 @@ from express.compiler import data
 from express.compiler import projection as projections
 from express.compiler.flow import Flow
 from express.compiler.graph import Plans, exits
-from express.compiler.measures import Measures, share
+from express.compiler.measures import Measures
 from express.compiler.projection import Projection
 from express.compiler.safety import check
 from express.compiler.source import Line
@@ -88,7 +88,7 @@ def generate(
     runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN)}
     if metrics is not None:
         runtime |= {
-            "passed": None, "share": share(bounds),
+            "passed": None,
             "BOUNDS": bounds, "started": metrics.started, "statuses": metrics.statuses, "entered": metrics.entered,
             "run_counts": metrics.execution.counts, "run_seconds": metrics.execution.total,
             "retried": metrics.retried, "caught": metrics.caught,
@@ -112,7 +112,7 @@ def generate(
     entry = Flow(unit, plans, measures, workflow, "run", "root").write()
     if metrics is not None:
         unit.objects["passed"] = measures.passed
-        metrics.tally(measures.passed, list(measures.passages), list(measures.groups.items()))
+        metrics.tally(measures.passed, list(measures.passages))
     written = source.text
     filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:8]}{' text' if unit.text else ''}>"
     check(written, unit.objects, filename)

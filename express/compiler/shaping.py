@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from express.compiler import choice, data
+from express.compiler import data
 from express.compiler.facts import Facts
 from express.compiler.source import Display, Leaf, Piece, Use, call, literal, uses
-from express.language.model import ROOT, Choice, Fallible, Index, Name, Pass, Path, Producer, State, Succeed, Wait
+from express.language.model import ROOT, Fallible, Index, Name, Path, Producer, State, Wait
 from express.language.paths import definite
 from express.runtime.limits import PAYLOAD
 
 if TYPE_CHECKING:
     from express.compiler.flow import Frame
 
-FEW = 6  # fields that are looked at in less than half a microsecond
 MANY = 16  # times the limit
 
 
@@ -43,7 +42,7 @@ def begin(frame: Frame, state: State) -> data.Scope:
     """Where a state begins: what its paths mean; its time of entry, if somebody reads it."""
     # What another state has read of the Context Object may be that state's own
     known = {key: local for key, local in frame.facts.known.items() if key[0] != "$$"}
-    scope = data.Scope(frame.unit, state.name, item=frame.item, known=known, small=frame.small)
+    scope = data.Scope(frame.unit, state.name, item=frame.item, known=known)
     if data.mentions(state, "State", "EnteredTime"):
         scope.entered = "entered_time"
         frame.source.line(f"entered_time = {frame.unit.execution()}.now()")
@@ -94,7 +93,8 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
         return
     first, *more = path.segments
     added = result.size + sum(len(literal(segment.name)) + 8 for segment in path.segments if isinstance(segment, Name)) + 8
-    if not _grows(facts, path):
+    grows = facts.fields is not None and not more and isinstance(first, Name) and first.name not in facts.fields
+    if not grows:
         settle(frame)  # it may take the place of something larger
         facts = frame.facts
     fields = facts.fields | {first.name} if facts.fields is not None and isinstance(first, Name) else None
@@ -160,37 +160,10 @@ def _measure(bound: int) -> str:
     return "at_most" if bound <= MANY * PAYLOAD else "at_most_shared"
 
 
-def leave(frame: Frame, state: State, scope: data.Scope) -> None:
+def leave(frame: Frame, state: State) -> None:
     """A state ends."""
     quick = not isinstance(state, (Fallible, Wait))
-    frame.measures.left(frame.unit.numbers[state.location], state.name, quick=quick, small=scope.small)
-
-
-def small(facts: Facts, state: State) -> bool:
-    """Whether a state takes less time than reading the clock, however large its data: it looks at a few fields, or picks or sets them."""
-    if state.input_path != ROOT or state.output_path != ROOT:
-        return False
-    if isinstance(state, Choice):
-        looks = [comparison for rule in state.rules for comparison in choice.comparisons(rule.condition)]
-        return len(looks) <= FEW and all(choice.simple(comparison) for comparison in looks)
-    if isinstance(state, Pass):
-        path = state.result_path
-        if state.parameters is not None and state.result is None:
-            return path == ROOT and data.leaves(state.parameters) <= FEW and facts.owed is None
-        if path is None or not path.segments:
-            return state.result is None or facts.owed is None
-        return state.result is not None and facts.own and _grows(facts, path)
-    return isinstance(state, Succeed)
-
-
-def _grows(facts: Facts, path: Path) -> bool:
-    """Whether what is put at ``path`` surely takes no other value's place."""
-    return (
-        facts.fields is not None
-        and len(path.segments) == 1
-        and isinstance(path.segments[0], Name)
-        and path.segments[0].name not in facts.fields
-    )
+    frame.measures.left(frame.unit.numbers[state.location], state.name, quick=quick)
 
 
 def text(frame: Frame, value: str) -> str:

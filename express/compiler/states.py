@@ -41,7 +41,7 @@ def _pass(frame: Frame, state: Pass) -> Following:
     shaping.limit(frame, state)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state, scope)
+    shaping.leave(frame, state)
     return state.next
 
 
@@ -73,7 +73,7 @@ def _succeed(frame: Frame, state: Succeed) -> Following:
     shaping.narrow(frame, state.input_path, scope, "InputPath")
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state, scope)
+    shaping.leave(frame, state)
     return None
 
 
@@ -127,7 +127,7 @@ def _choice(frame: Frame, state: Choice) -> Following:
 def _chosen(frame: Frame, state: Choice, scope: data.Scope) -> None:
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state, scope)
+    shaping.leave(frame, state)
 
 
 def _wait(frame: Frame, state: Wait) -> Following:
@@ -138,7 +138,7 @@ def _wait(frame: Frame, state: Wait) -> Following:
     frame.source.statement("await ", call("sleep", frame.unit.execution(), _seconds(frame, state, scope)))
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state, scope)
+    shaping.leave(frame, state)
     return state.next
 
 

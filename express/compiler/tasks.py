@@ -57,7 +57,7 @@ def write(frame: Frame, state: Fallible) -> None:
     failures.write(frame, state, scope, tried)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state, scope)
+    shaping.leave(frame, state)
 
 
 def _held(frame: Frame, result: Result) -> Result:

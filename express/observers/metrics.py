@@ -41,14 +41,6 @@ class Passage(NamedTuple):
     succeeded: bool = False
 
 
-class Group(NamedTuple):
-    """States that an execution passes one after the other in less time than it takes to read the clock: timed together. ``total`` is a
-    one-cell list of the seconds that all of them took, of which each gets the same share."""
-
-    states: tuple[int, ...]
-    total: list[float]
-
-
 class WorkflowMetrics:
     """Everything one workflow counts. States are numbered in the order of ``states``: (name, type) pairs.
 
@@ -74,7 +66,6 @@ class WorkflowMetrics:
         self._statuses = {"SUCCEEDED": 0, "FAILED": 0, "TIMED_OUT": 0, "ABORTED": 0}
         self.execution = Histogram()
         self._tallies: list[tuple[list[int], list[Passage]]] = []
-        self._groups: list[Group] = []
         self._distinct = [0] * len(self.states)  # error values of each state so far
 
     # --- Cells. Whoever asks for them finds everything added that is still in tallies ---------------------------------------------
@@ -98,11 +89,9 @@ class WorkflowMetrics:
         self,
         passed: list[int],
         passages: Sequence[tuple[tuple[int, ...], bool, bool]],
-        groups: Sequence[tuple[tuple[int, ...], list[float]]],
     ) -> None:
-        """Generated code adds 1 to ``passed[i]`` for all that ``passages[i]`` stands for, and seconds to the totals of ``groups``."""
+        """Generated code adds 1 to ``passed[i]`` for all that ``passages[i]`` stands for."""
         self._tallies.append((passed, [Passage(*passage) for passage in passages]))
-        self._groups.extend(Group(*group) for group in groups)
 
     def settle(self) -> None:
         """Adds what is in tallies to the cells. Never called while an execution is between two of its waits."""
@@ -111,10 +100,6 @@ class WorkflowMetrics:
                 if times:
                     passed[number] = 0
                     self.passage(passages[number], times)
-        for states, total in self._groups:
-            share, total[0] = total[0] / len(states), 0.0
-            for state in states:
-                self._seconds[state].total[0] += share
 
     def passage(self, passage: Passage, times: int = 1) -> None:
         for state in passage.states:
