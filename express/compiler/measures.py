@@ -73,6 +73,7 @@ class Measures:
         counts, total = self._cells("attempts", number, name)
         line = self._unit.source.line
         line("seconds = clock() - tried")
+        line("tried = None")  # observed: what fails from here on in the state is no second attempt
         line(f"{total}[0] += seconds")
         line(f"{counts}[bucket(BOUNDS, seconds)] += 1")
 

@@ -135,6 +135,14 @@ def test_entries_observations_and_ends_agree(counted: tuple[WorkflowMetrics, lis
         assert count == entered[name] + retries[name], f"{name}: each entry is an attempt, each retry one more"
 
 
+def test_an_attempt_whose_result_cannot_be_used_is_one_attempt() -> None:
+    workflow = {"StartAt": "Price", "States": {"Price": task("price", ResultPath="$.pricing.here", Retry=RETRY, End=True)}}
+    program = express.compile(workflow, name="misplaced", functions={"price": express.function("price", run="inline")(lambda event: 1)})
+    assert program.run({"pricing": 1}).error == "States.ResultPathMatchFailure"
+    assert program.metrics is not None
+    assert (program.metrics.attempts[0].count, program.metrics.entries(0)) == (1, 1)
+
+
 PLAIN = {
     "StartAt": "HasTotal",
     "States": {
