@@ -99,7 +99,10 @@ class Blame:
 
     def explain(self, error: BaseException) -> str | None:
         """``in /States/Charge of <express orders@1a2b3c>``: the innermost line of the program that ``error`` came through."""
-        lines = [self._table.get(entry.tb_lineno) for entry in self._entries(error.__traceback__)]
+        entries = self._entries(error.__traceback__)
+        if isinstance(error, StateError) and error.location is not None and entries:
+            return f"in {error.location} of {self.filename}"
+        lines = [self._table.get(entry.tb_lineno) for entry in entries]
         found = [line for line in lines if line is not None]
         return f"in {found[-1].place.location} of {self.filename}" if found else None
 

@@ -1,0 +1,1 @@
+"""The compiler: many small machines, compiled and run by the real executor."""

@@ -1,0 +1,144 @@
+"""Text in, text out: an event is decoded only as far as the workflow looks at it, and nobody can tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import express
+from express.compiler import projection
+from express.compiler.graph import Plan, Plans
+from express.language import load
+from express.outcome import unsuccessful
+from express.runtime.context import Execution
+from express.runtime.decoding import Undecodable
+from tests.compiler.machines import choice, machine, pass_, task
+
+Compiled = Callable[..., express.Program]
+
+SLIM = pass_(Parameters={"id.$": "$.id", "tier.$": "$.customer.tier"})
+CHECK = choice({"Variable": "$.total", "NumericGreaterThan": 0, "Next": "Slim"}, default="Empty")
+ORDERS = machine(Check=CHECK, Slim=SLIM | {"End": True}, Empty={"Type": "Fail", "Error": "Empty", "CausePath": "$.why"})
+
+
+def shape(definition: dict[str, Any]) -> Any:
+    workflow = load(definition).workflow
+    assert workflow is not None
+    found = projection.of(Plan(workflow, Plans({})))
+    return None if found is None else found.shape
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        (ORDERS, {"total": {}, "id": {}, "customer": {"tier": {}}, "why": {}}),
+        (machine(S=pass_(Parameters={"a.$": "$.x.y", "b.$": "$.x"})), {"x": {}}),
+        (machine(S=pass_(Parameters={"a.$": "$.x", "b.$": "$.x.y"})), {"x": {}}),
+        (machine(S=pass_(Parameters={"a.$": "$.list[0].y", "n.$": "States.ArrayLength($.other)"})), {"list": {}, "other": {}}),
+        (machine(S=pass_(Parameters={"a.$": "$..y"})), None),
+        (machine(S=pass_(Parameters={"a.$": "$"})), None),
+        (machine(S=pass_(Parameters={"a.$": "$.a"}, ResultPath="$.r")), None),
+        (machine(S=pass_()), None),
+        (machine(S={"Type": "Succeed"}), None),
+    ],
+)
+def test_what_a_workflow_looks_at(definition: dict[str, Any], expected: Any) -> None:
+    assert shape(definition) == expected
+
+
+def processed(program: express.Program, text: bytes) -> Any:
+    """The output, or how it failed, of ``process``; the same of ``evaluate``."""
+    found: list[Any] = []
+    for whole in (False, True):
+        execution = Execution(program, None, 0.0, 300.0)
+        try:
+            if whole:
+                execution.input = json.loads(text)
+                found.append(program.evaluate(execution.input, execution))
+            else:
+                found.append(json.loads(program.process(text, execution)))
+        except Exception as error:
+            outcome = unsuccessful(error, program, execution)
+            found.append((outcome.error, outcome.cause, outcome.state))
+    assert found[0] == found[1]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"total": 5, "id": "x", "customer": {"tier": "gold", "more": [1]}, "items": [{"a": 1}]},
+        {"total": 5, "id": "é", "customer": {"tier": None}},
+        {"total": 5, "customer": {"tier": 1}, "other": 7},
+        {"total": 5, "id": 1, "customer": "text"},
+        {"total": 0, "why": "none", "x": [1, 2]},
+        {"total": 0, "other": {"deep": 1}},
+        {"id": 1},
+        [1, 2],
+        None,
+        5,
+    ],
+)
+def test_nobody_can_tell_what_was_not_decoded(compiled: Compiled, event: Any) -> None:
+    processed(compiled(ORDERS), json.dumps(event).encode())
+
+
+def test_a_failure_shows_the_whole_event(compiled: Compiled) -> None:
+    error, cause, _ = processed(compiled(ORDERS), b'{"total":1,"customer":{},"unseen":[1,2]}')
+    assert error == "States.Runtime"
+    assert 'in the input \'{"total":1,"customer":{},"unseen":[1,2]}\'' in cause
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"total":1}x', b"\xff\xfe", b'{"total": 1, "x": "\xff"}', b'{"a": NaN}', b'{"total": 1e999}']
+)
+def test_what_is_not_json_is_refused_wherever_it_is(compiled: Compiled, text: bytes) -> None:
+    program = compiled(ORDERS)
+    with pytest.raises(Undecodable):
+        program.process(text, None)
+    assert program.metrics is not None
+    assert program.metrics.started == [0]
+
+
+def test_integers_of_any_size_go_in_and_out(compiled: Compiled) -> None:
+    program = compiled(machine(S=pass_(Parameters={"n.$": "$.n"})))
+    assert program.process(b'{"n":123456789012345678901234567890,"m":1}', None) == b'{"n":123456789012345678901234567890}'
+
+
+def test_an_output_over_the_limit_names_the_state_that_made_it(compiled: Compiled) -> None:
+    program = compiled(machine(A=pass_(Parameters={"x.$": "$.x", "y.$": "$.x"}), B=pass_(Result=1, ResultPath="$.b")))
+    with pytest.raises(Exception, match=r"States\.DataLimitExceeded"):
+        program.process(json.dumps({"x": "x" * 140_000}).encode(), None)
+    error, _, state = processed(program, json.dumps({"x": "x" * 140_000}).encode())
+    assert (error, state) == ("States.DataLimitExceeded", "A")
+
+
+def test_who_looks_at_the_execution_s_input_gets_all_of_it(compiled: Compiled) -> None:
+    program = compiled(machine(A=pass_(Parameters={"a.$": "$.a"}), B=pass_(Parameters={"in.$": "$$.Execution.Input"})))
+    assert processed(program, b'{"a":1,"b":2}') == {"in": {"a": 1, "b": 2}}
+
+
+def test_both_ways_count_into_the_same_metrics(compiled: Compiled) -> None:
+    program = compiled(ORDERS)
+    text = b'{"total":5,"id":"x","customer":{"tier":"gold"}}'
+    for _ in range(3):
+        processed(program, text)
+    assert program.metrics is not None
+    assert program.metrics.started == [6]
+    assert program.metrics.statuses["SUCCEEDED"] == 6
+    assert [program.metrics.entries(number) for number in range(3)] == [6, 6, 0]
+
+
+def test_only_a_plain_program_turns_text_into_text_at_once(compiled: Compiled) -> None:
+    with pytest.raises(TypeError):
+        _ = compiled(machine(W={"Type": "Wait", "Seconds": 1})).process
+
+
+def test_a_task_gets_what_it_was_given_only(compiled: Compiled) -> None:
+    seen: list[Any] = []
+    program = compiled(machine(T=task("f", Parameters={"a.$": "$.a"})), functions={"f": lambda event: seen.append(event)})
+    assert program.process(b'{"a":{"b":[1]},"c":1}', None) == b"null"
+    assert seen == [{"a": {"b": [1]}}]
