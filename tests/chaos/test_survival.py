@@ -86,7 +86,7 @@ def test_a_second_sigint_leaves_at_once(kafka: Kafka) -> None:
 def test_a_broker_that_dies_and_a_sink_that_refuses_meanwhile_are_sat_out(three_brokers: Kafka) -> None:
     """Results need all three replicas, so without the third broker they are refused; everything else goes on with two."""
     kafka = three_brokers
-    with Load(kafka, Settings(), copies=3, needed=3) as run:
+    with Load(kafka, Settings(rate=250.0, seconds=0.3), copies=3, needed=3) as run:
         for name in ("a", "b"):
             run.start(name)
         for member in run.members.values():

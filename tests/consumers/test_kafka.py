@@ -11,7 +11,7 @@ from express.errors import ConfigurationError, ConnectionFailed
 from tests.brokers.kafka_bed import Kafka
 from tests.consumers.kafka_harness import Taker, opened, running
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.uvloop_only]  # both loops: test_kafka_contract.py
 
 
 async def test_every_record_is_delivered_once_in_offset_order_with_key_value_headers_and_time(kafka: Kafka) -> None:

@@ -178,6 +178,7 @@ async def test_a_record_without_a_key_is_rejected_by_a_compacted_topic(kafka: Ka
         assert [entry.value for entry, _ in made.rejected] == [b"keyless"]
 
 
+@pytest.mark.uvloop_only
 async def test_a_broker_that_is_away_for_a_while_costs_nothing_but_time(kafka: Kafka) -> None:
     topic = kafka.topic(2)
     async with desk(kafka.servers, topic) as made:
