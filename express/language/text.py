@@ -104,8 +104,7 @@ def _json(text: str, findings: Findings) -> Any:
     # Python's own parser next: integers of any size stay exact, and equal keys show
     value = json.loads(text, object_pairs_hook=pairs)
     if twice:
-        _duplicates(text, findings)
-        return ABSENT
+        _duplicates(text, findings)  # the last of equal keys is looked at further: nobody learns of one problem at a time
     return value
 
 

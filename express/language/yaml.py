@@ -58,9 +58,9 @@ def read(text: str, depth: int, values: int, findings: Findings, absent: Any) ->
         # ruamel lets some malformed text out as plain Python errors
         findings.error(WHOLE, f"not YAML: {(str(error) or type(error).__name__).splitlines()[0]}", SYNTAX)
         return absent
-    if findings.failed:
-        return absent
     if builder.result is None:
+        if findings.failed:
+            return absent
         findings.error(WHOLE, "the definition is empty", EMPTY)
         return absent
     return builder.result
