@@ -15,6 +15,7 @@ EXAMPLES = """
 \b
 Examples:
   express compile orders.asl.json --show
+  express compile orders.asl.json --show --functions orders_functions.py
   express compile orders.asl.json --show --state Charge
 """
 
@@ -23,11 +24,13 @@ def command(
     definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="A file in JSON or YAML.")],
     show: Annotated[bool, typer.Option("--show", help="Print the generated Python.")] = False,
     state: Annotated[str | None, typer.Option(metavar="NAME", help="Only the lines of this state.")] = None,
+    functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
 ) -> int:
-    """Compiles a definition; a resource that nothing provides is no error here."""
-    from express.loading import program_of
+    """Compiles a definition; a resource that nothing provides is no error here. How a Task is called depends on its function's mode: with
+    the functions that a pipeline has, the Python is the one that it runs."""
+    from express.loading import functions_of, program_of
 
-    program = program_of(definition, {}, missing="defer")
+    program = program_of(definition, functions_of(functions or ()), missing="defer")
     if state is not None:
         lines = program.lines(state)
         if not lines:

@@ -17,6 +17,14 @@ def test_show_prints_python_in_which_every_state_is_named(folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_with_functions_the_python_is_the_one_that_a_pipeline_runs(folder: Path) -> None:
+    (folder / "inline.py").write_text("import express\n\n@express.function('price', run='inline')\ndef price(event):\n    return event\n")
+    without = express("compile", "orders.asl.json", "--show", cwd=folder).stdout
+    given = express("compile", "orders.asl.json", "--show", "--functions", "inline.py", cwd=folder).stdout
+    assert "async def run(" in without
+    assert "async def run(" not in given
+
+
 def test_one_state_s_lines_can_be_asked_for(folder: Path) -> None:
     result = express("compile", "orders.asl.json", "--show", "--state", "Price", cwd=folder)
     lines = result.stdout.splitlines()
