@@ -6,6 +6,10 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait more than they compute: two at a time, each file in one process. WORKERS=0 for one after the other.
+WORKERS ?= 2
+PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+export PARALLEL
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # The first interpreter that really runs, is new enough and can make virtual environments (a pyenv shim may exist and do none of it).
@@ -31,7 +35,7 @@ demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no br
 test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
 	@failed=0; \
 	$(MAKE) --no-print-directory test-other-pythons || failed=1; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
 lint: $(VENV)/.dev  ## ruff and mypy --strict

@@ -28,7 +28,8 @@ def _present(module: str) -> bool:
 pytest_plugins = [module for module in PLUGINS if _present(module)]
 
 PROJECT = Path(__file__).parent.parent
-SESSION = uuid.uuid4().hex  # every process that a test starts inherits it: that is how the ones left behind are found
+# Every process that a test starts inherits this mark: that is how the ones left behind are found. Parallel workers share their parent's.
+SESSION = os.environ["EXPRESS_TEST_SESSION"] if "PYTEST_XDIST_WORKER" in os.environ else uuid.uuid4().hex
 os.environ["EXPRESS_TEST_SESSION"] = SESSION
 
 
@@ -53,12 +54,13 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 # --- Which tests run --------------------------------------------------------------------------------------------------------------
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Chaos runs take long: only when asked for (`make chaos`)."""
-    if not os.environ.get("EXPRESS_CHAOS"):
-        for item in items:
-            if item.get_closest_marker("chaos"):
-                item.add_marker(pytest.mark.skip(reason="a long fault run: make chaos"))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long fault runs are for `make chaos`. Files that take minutes come first, so that no parallel worker is left alone with one."""
+    for item in items:
+        if item.get_closest_marker("chaos") and not os.environ.get("EXPRESS_CHAOS"):
+            item.add_marker(pytest.mark.skip(reason="a long fault run: make chaos"))
+    long = {item.path for item in items if item.get_closest_marker("kafka_group") or item.get_closest_marker("installs")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -98,6 +100,8 @@ def _left_behind() -> dict[int, str]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A process that outlives the tests fails them, and is ended."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return  # others still work; the parent looks when all have ended
     patience = time.monotonic() + 5
     while (left := _left_behind()) and time.monotonic() < patience:
         time.sleep(0.1)
