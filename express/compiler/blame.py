@@ -158,7 +158,7 @@ class Blame:
                 continue
             if use.path.root == "$$":
                 value = execution.context(line.place.name, execution.now())
-            elif line.place.location in self._projected:
+            elif use.variable == "data" and use.role != "output" and line.place.location in self._projected:
                 value = loads(variables["raw"])  # the sentence shows the whole event, of which only a part was decoded
             else:
                 value = variables.get(use.variable)

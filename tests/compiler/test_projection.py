@@ -142,3 +142,21 @@ def test_a_task_gets_what_it_was_given_only(compiled: Compiled) -> None:
     program = compiled(machine(T=task("f", Parameters={"a.$": "$.a"})), functions={"f": lambda event: seen.append(event)})
     assert program.process(b'{"a":{"b":[1]},"c":1}', None) == b"null"
     assert seen == [{"a": {"b": [1]}}]
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        (
+            {"Parameters": {"x.$": "$.b", "y.$": "$.c"}},
+            """'$.c' specified for the field 'y.$' could not be found in the input '{"a":1,"b":2}'""",
+        ),
+        ({"ResultSelector": {"r.$": "$.a"}}, """'$.a' specified for the field 'r.$' could not be found in the input '{"made":1}'"""),
+        ({"OutputPath": "$.a"}, "Invalid path '$.a' : No results for path: $['a']"),
+    ],
+)
+def test_a_failure_shows_the_event_only_where_the_event_was_looked_at(compiled: Compiled, lost: dict[str, Any], sentence: str) -> None:
+    program = compiled(machine(T=task("f", **{"Parameters": {"x.$": "$.a"}, **lost})), functions={"f": lambda event: {"made": 1}})
+    error, cause, _ = processed(program, b'{"a":1,"b":2}')
+    assert error == "States.Runtime"
+    assert cause.endswith(sentence)
