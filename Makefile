@@ -28,7 +28,7 @@ demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no br
 	@printf '%s\n' '' 'What next:' \
 	    '  make demo                               again: it goes on after what it has done (rm -r demo-output begins anew)' \
 	    '  tail -1 demo-output/dead-letters.jsonl  what became of an event that failed, and why' \
-	    '  $(BIN)/express compile examples/earthquakes/alerts.asl.json --show' \
+	    '  $(BIN)/express compile examples/earthquakes/alerts.asl.json --functions examples/earthquakes/functions.py --show' \
 	    '                                          the Python that ran' \
 	    '  README.md                               the same over Kafka'
 
