@@ -94,6 +94,26 @@ def _call(node: Call, data: int) -> int:
     return inside if node.function in ("Array", "JsonMerge", "ArrayGetItem", "ArrayUnique") else 4 * inside
 
 
+def only_once(node: Expression | None) -> bool:
+    """Whether no two places in the value of an expression may be the same object: its paths select different parts of the data."""
+    paths: list[Path] = []
+    return node is None or (_all_definite(node, paths) and _apart(paths))
+
+
+def _all_definite(node: Expression, paths: list[Path]) -> bool:
+    """Collects the paths of an expression; False if one of them, or an intrinsic, may give an object that another place has, too."""
+    if isinstance(node, ObjectTemplate):
+        return all(_all_definite(inner, paths) for _, inner in node.fields)
+    if isinstance(node, ArrayTemplate):
+        return all(_all_definite(inner, paths) for inner in node.items)
+    if isinstance(node, Call):
+        return all(_all_definite(inner, paths) for inner in node.arguments)
+    if isinstance(node, Path):
+        paths.append(node)
+        return node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments)
+    return True
+
+
 def _apart(paths: list[Path]) -> bool:
     """Whether no path selects something that another one selects, too."""
     keys = sorted(tuple(str(getattr(segment, "name", getattr(segment, "index", ""))) for segment in path.segments) for path in paths)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec.structs import replace
 
 from express.compiler import choice, data, shaping, tasks
-from express.compiler.facts import bound
+from express.compiler.facts import bound, only_once
 from express.compiler.shaping import Result
 from express.compiler.source import Display, Leaf, Piece, call, flat, literal
 from express.language.model import ROOT, Call, Choice, Fail, Literal, Map, ObjectTemplate, Parallel, Pass, Path, State, Succeed, Task, Wait
@@ -48,6 +48,7 @@ def _pass(frame: Frame, state: Pass) -> Following:
 def _passed(frame: Frame, state: Pass, scope: data.Scope) -> Result:
     """What a Pass gives out: its Result, what its Parameters make, or its input."""
     facts = frame.facts
+    received = shaping.received(facts, state.input_path)
     if state.result is not None:
         constant = state.result.value
         piece = data.value(constant, frame.unit, state.name)
@@ -57,15 +58,15 @@ def _passed(frame: Frame, state: Pass, scope: data.Scope) -> Result:
     if state.parameters is not None:
         node = state.parameters
         fields = frozenset(name for name, _ in node.fields) if isinstance(node, ObjectTemplate) else None
-        exclusive = facts.exclusive and not data.shared(node)
+        exclusive = facts.exclusive and not data.shared(node) and only_once(node)
         return Result(
             data.expression(node, scope, "Parameters"),
-            bound(node, facts.bound),
+            bound(node, received),
             exclusive=exclusive,
             whole=data.holds_whole_input(node),
             fields=fields,
         )
-    return Result(Leaf(scope.variable), facts.bound, exclusive=facts.exclusive and state.result_path == ROOT)
+    return Result(Leaf(scope.variable), received, exclusive=facts.exclusive and state.result_path == ROOT)
 
 
 def _succeed(frame: Frame, state: Succeed) -> Following:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec.structs import replace
 
 from express.compiler import data, failures, shaping
-from express.compiler.facts import ENDLESS, bound
+from express.compiler.facts import ENDLESS, bound, only_once
 from express.compiler.shaping import Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
 from express.language.model import ROOT, Fallible, Literal, Map, Parallel, Path, Task
@@ -72,7 +72,7 @@ def _selected(frame: Frame, state: Fallible, result: Result, scope: data.Scope) 
     node = state.result_selector
     assert node is not None
     piece = data.expression(node, scope.on("result"), "ResultSelector")
-    exclusive = result.exclusive and not data.shared(node)
+    exclusive = result.exclusive and not data.shared(node) and only_once(node)
     return Result(piece, bound(node, min(result.size, 4 * PAYLOAD)), exclusive=exclusive, whole=result.whole)
 
 
@@ -96,6 +96,7 @@ class _Task:
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
+        timeout = self._timeout(scope)
         payload: Piece = Leaf(scope.variable)
         if state.parameters is not None:
             payload = data.expression(state.parameters, scope, "Parameters")
@@ -114,8 +115,8 @@ class _Task:
         else:
             function = "await call" if self.binding.inline is None else "call_inline"
             arguments: list[Piece | str] = [frame.unit.execution(), self.name, payload, shaping.text(frame, state.name), attempt]
-            if state.timeout_seconds is not None:
-                arguments.append(self._timeout(state.timeout_seconds, scope))
+            if timeout is not None:
+                arguments.append(timeout)
             piece = call(function, *arguments)
         return Result(piece, PAYLOAD + (WRAPPING if self._wraps else 0), exclusive=True, whole=False)
 
@@ -124,14 +125,21 @@ class _Task:
         return not self.state.resource.startswith("arn:aws:lambda")
 
     def _given_away(self) -> bool:
-        """Whether nobody looks at the payload, or at anything in it, once the function has it."""
+        """Whether nobody looks at the payload, or at anything in it, once the function has it; and nothing is in it twice."""
         state = self.state
-        if not self.frame.facts.exclusive or data.shared(state.parameters) or state.retry or state.result_path != ROOT:
+        if state.retry or state.result_path != ROOT or not self.frame.facts.exclusive:
+            return False
+        if data.shared(state.parameters) or not only_once(state.parameters):
             return False
         return all(catcher.result_path == ROOT for catcher in state.catch)
 
-    def _timeout(self, node: Literal | Path, scope: data.Scope) -> Piece:
-        return Leaf(literal(node.value)) if isinstance(node, Literal) else number(self.frame, node, scope, "TimeoutSecondsPath")
+    def _timeout(self, scope: data.Scope) -> Piece | None:
+        """TimeoutSeconds; TimeoutSecondsPath is evaluated before Parameters are."""
+        node = self.state.timeout_seconds
+        if isinstance(node, Path):
+            self.frame.source.statement("timeout = ", number(self.frame, node, scope, "TimeoutSecondsPath"))
+            return Leaf("timeout")
+        return None if node is None else Leaf(literal(node.value))
 
 
 class _Parallel:

@@ -239,6 +239,16 @@ def test_a_task_that_takes_too_long_fails_with_states_timeout(compiled: Compiled
     assert failure(by_path, {"t": 5}) == ("States.Timeout", None)
 
 
+def test_the_timeout_is_looked_at_before_the_parameters(compiled: Compiled) -> None:
+    program = compiled(
+        machine(T=task("f", TimeoutSecondsPath="$.t", Parameters={"x.$": "States.MathAdd('a', 1)"})), functions={"f": hanging()}
+    )
+    error, cause = failure(program, {"t": True})
+    assert error == "States.Runtime"
+    assert cause is not None
+    assert cause.endswith("The TimeoutSecondsPath parameter cannot be parsed as a long value: $.t == true")
+
+
 def test_a_timeout_can_be_caught(compiled: Compiled) -> None:
     timed = task("f", TimeoutSeconds=5, Catch=[{"ErrorEquals": ["States.Timeout"], "Next": "Caught"}])
     program = compiled(machine(T=timed, Ended={"Type": "Succeed"}, Caught=pass_(OutputPath="$.Error")), functions={"f": hanging()})

@@ -333,6 +333,16 @@ def test_a_payload_that_nobody_else_sees_is_not_copied(compiled: Compiled) -> No
     assert "copy(" in compiled(retried, functions={"f": lambda event: event}).source
 
 
+def test_what_is_in_a_payload_twice_is_two_things_to_the_function(compiled: Compiled) -> None:
+    def spoil(event: dict[str, Any]) -> dict[str, Any]:
+        event["a"].append("spoilt")
+        return event
+
+    twice = {"a.$": "$.x", "b.$": "$.x"}
+    for definition in (machine(T=task("spoil", Parameters=twice)), machine(P=pass_(Parameters=twice), T=task("spoil"))):
+        assert output(compiled(definition, functions={"spoil": spoil}), {"x": [1]}) == {"a": [1, "spoilt"], "b": [1]}
+
+
 def test_what_reads_the_execution_s_input_sees_it_unchanged(compiled: Compiled) -> None:
     def spoil(event: dict[str, Any]) -> int:
         event["spoilt"] = True
