@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from express.compiler import data
-from express.compiler.facts import Facts
+from express.compiler.facts import Facts, bound
 from express.compiler.source import Display, Leaf, Piece, Use, call, literal, uses
 from express.language.model import ROOT, Fallible, Index, Name, Path, Producer, State, Wait
 from express.language.paths import definite
@@ -57,6 +57,11 @@ def effective(frame: Frame, state: Producer, scope: data.Scope) -> data.Scope:
     piece = Leaf("{}") if state.input_path is None else data.path(state.input_path, scope, "InputPath", "input")
     frame.source.statement(f"{variable} = ", piece)
     return scope.on(variable)
+
+
+def received(facts: Facts, path: Path | None) -> int:
+    """The most bytes that InputPath selects, as JSON."""
+    return facts.bound if path == ROOT else 2 if path is None else bound(path, facts.bound)
 
 
 def narrow(frame: Frame, path: Path | None, scope: data.Scope, field: str) -> None:
