@@ -22,7 +22,8 @@ Examples:
 
 def command(
     definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="A file in JSON or YAML.")],
-    show: Annotated[bool, typer.Option("--show", help="Print the generated Python.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the generated Python, without the lines that measure.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="With the lines that measure, as a pipeline runs it.")] = False,
     state: Annotated[str | None, typer.Option(metavar="NAME", help="Only the lines of this state.")] = None,
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
 ) -> int:
@@ -30,7 +31,7 @@ def command(
     the functions that a pipeline has, the Python is the one that it runs."""
     from express.loading import functions_of, program_of
 
-    program = program_of(definition, functions_of(functions or ()), missing="defer")
+    program = program_of(definition, functions_of(functions or ()), missing="defer", metrics=metrics)
     if state is not None:
         lines = program.lines(state)
         if not lines:

@@ -25,6 +25,11 @@ def test_with_functions_the_python_is_the_one_that_a_pipeline_runs(folder: Path)
     assert "async def run(" not in given
 
 
+def test_the_lines_that_measure_are_shown_when_asked_for(folder: Path) -> None:
+    assert "clock()" not in express("compile", "orders.asl.json", "--show", cwd=folder).stdout
+    assert "clock()" in express("compile", "orders.asl.json", "--show", "--metrics", cwd=folder).stdout
+
+
 def test_one_state_s_lines_can_be_asked_for(folder: Path) -> None:
     result = express("compile", "orders.asl.json", "--show", "--state", "Price", cwd=folder)
     lines = result.stdout.splitlines()
