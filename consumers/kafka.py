@@ -27,6 +27,7 @@ FETCH_SECONDS = 0.2  # how long a fetch waits when there is nothing
 COMMIT_SECONDS = 5.0
 STOP_SECONDS = 1.5  # to leave the group; then connections are just closed
 WATCH_SECONDS = 5.0  # how often the watchdog looks
+QUICK_SECONDS = 10.0  # a consumer that did not live for so long: the next one waits a moment
 FROZEN_SECONDS = 30.0  # behind and not moving for so long: the consumer is made anew
 
 
@@ -56,8 +57,7 @@ class KafkaSource(Source):
     """A member of a consumer group, made anew when aiokafka cannot go on with the one it has.
 
     Backpressure is simply not to take what was fetched: aiokafka fetches nothing more for a partition until its buffer was taken, so at
-    most
-    one fetch a partition is held, and its pause(), which throws buffers away, is never called.
+    most one fetch a partition is held, and its pause(), which throws buffers away, is never called.
     """
 
     frozen_seconds, watch_seconds = FROZEN_SECONDS, WATCH_SECONDS  # shorter in tests
@@ -72,6 +72,7 @@ class KafkaSource(Source):
         self._commit: asyncio.Task[list[Assignment]] | None = None
         self._refused = False  # the last commit failed and was logged
         self._renewal: asyncio.Task[None] | None = None
+        self._renewed = -QUICK_SECONDS
         self._watch: asyncio.Task[None] | None = None
         self._moved: dict[Any, tuple[int, float]] = {}  # partition -> (position, since when)
         self._unable: ConnectionFailed | None = None
@@ -144,9 +145,8 @@ class KafkaSource(Source):
     # Positions
 
     async def commit(self, positions: Mapping[Assignment, Position]) -> Sequence[Assignment]:
-        """One try. Its outcome is waited for at most COMMIT_SECONDS and it is never cancelled: a request that was cut off may still
-        arrive, and
-        must not arrive after a later one."""
+        """One try. Its outcome is waited for at most COMMIT_SECONDS and it is never cancelled: a request that was cut off may still arrive,
+        and must not arrive after a later one."""
         if not positions or self._member is None:
             return []
         if self._commit and not self._commit.done():
@@ -223,6 +223,9 @@ class KafkaSource(Source):
         """Gives up what is held, leaves, and joins again, as often as it takes."""
         old, patience = self._member, 0.5
         assert self._intake
+        if time.monotonic() - self._renewed < QUICK_SECONDS:  # it did not help for long
+            await asyncio.sleep(QUICK_SECONDS / 5)
+        self._renewed = time.monotonic()
         if old:
             old.settled = False
             await old.release()

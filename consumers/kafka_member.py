@@ -81,6 +81,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         self._epoch: tuple[int, str] = (-1, "")
         self._next: dict[Assignment, int] = {}  # the offset after the last one that was taken
         self._turn = 0
+        self._postponed: Exception | None = None
         # aiokafka keeps what the sticky assignor remembers on the class, shared by every consumer of the process.
         self._assignor: Any = type("Sticky", (StickyPartitionAssignor,), {"member_assignment": None})
         self._consumer: Any = None
@@ -174,6 +175,9 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
 
         A partition whose share is not needed leaves it to the next ones; who comes first changes from call to call.
         """
+        if self._postponed:
+            error, self._postponed = self._postponed, None
+            raise error
         fetched = self._consumer._fetcher._records
         waiting = [partition for partition in fetched if partition in self.held]
         if not waiting:
@@ -190,11 +194,12 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 # Named, because getmany() throws the buffers of what is paused away and empties one partition before it looks at the next.
                 records = (await self._consumer.getmany(partition, timeout_ms=0, max_records=share)).get(partition)
-            except BaseException:
+            except Exception as error:
                 self._mend_fetch_count()
-                if taken:
-                    break  # give out what is here; aiokafka raises it again
-                raise
+                if not taken:
+                    raise
+                self._postponed = error  # what is here is given out first; aiokafka may not raise it again
+                break
             if records:
                 assignment = self.held[partition]
                 if records[0].offset < self._next.get(assignment, 0):
@@ -225,7 +230,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         try:
             await self._consumer.getmany(NOWHERE, timeout_ms=0)
-        except BaseException:
+        except Exception:
             self._mend_fetch_count()
             raise
 

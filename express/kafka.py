@@ -138,8 +138,7 @@ FATAL = (
 
 async def partitions(client: Any, where: Endpoint, patience: float = 2.0) -> int:
     """How many partitions the topic has; asked such that a broker does not make the topic because somebody named it. Asked again for a
-    moment,
-    because a topic that was just made is not known to every broker at once."""
+    moment, because a topic that was just made is not known to every broker at once."""
     until = time.monotonic() + patience
     while True:
         answer = await client.send(client.get_random_node(), MetadataRequest([where.topic], allow_auto_topic_creation=False))

@@ -45,12 +45,10 @@ class KafkaSink(Sink):
     """Writes to one topic; an entry counts as acknowledged when all in-sync replicas have it.
 
     Each partition of the topic has a buffer and at most one batch under way. When none is, everything buffered goes out at once: at a low
-    rate
-    a record waits for nothing, at a high rate batches grow while the one before is under way. No timer, no task per record.
+    rate a record waits for nothing, at a high rate batches grow while the one before is under way. No timer, no task per record.
 
     An entry keeps the partition number of the record it answers when both topics have as many partitions; otherwise its key chooses as
-    Kafka's
-    own clients do, and entries without a key take turns by the batch.
+    Kafka's own clients do, and entries without a key take turns by the batch.
     """
 
     stalled_seconds, stuck_seconds = STALLED_SECONDS, STUCK_SECONDS  # shorter in tests

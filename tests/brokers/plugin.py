@@ -1,8 +1,8 @@
 """The pytest fixture ``kafka``: one broker a session whichever kind could be had, topics and groups of their own for each test.
 
 ``EXPRESS_TEST_KAFKA``: not set = a real Apache Kafka where java and mvn are found, else librdkafka's mock; ``mock``; or ``host:port`` of
-any broker.
-Tests marked ``kafka_group`` need more than one group member (or what else only a real broker does) and are skipped on the mock.
+any broker. Tests marked ``kafka_group`` need more than one group member (or what else only a real broker does) and are skipped on the
+mock.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ def start_tied(command: Sequence[str], output: IO[bytes] | int | None = None) ->
 
 
 def free_port() -> int:
-    """A free port of 127.0.0.1 below the range that outgoing connections take theirs from, so that a broker that was stopped finds it
-    free again."""
+    """A free port of 127.0.0.1 below the range that outgoing connections take theirs from, so that a broker that was stopped finds it free
+    again."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
         with socket.socket() as attempt:
