@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +13,12 @@ from express.tasks.outcome import mark
 
 Ended = Callable[[], None]
 
+PARTIAL = re.compile(r"^(?:\d{12}:)?(?:function:)?")
+
 
 def function_arn(name: str) -> str:
-    """The full ARN of a function given by name or ARN."""
-    return name if name.startswith("arn:") else f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    """The full ARN of a function given by name, ARN or partial ARN (``123456789012:function:NAME``)."""
+    return name if name.startswith("arn:") else f"arn:aws:lambda:us-east-1:000000000000:function:{PARTIAL.sub('', name)}"
 
 
 class Context:

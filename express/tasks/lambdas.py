@@ -162,7 +162,7 @@ class InvokeAny:
     def __init__(self, resource: str, functions: Mapping[str, Function[Any]]) -> None:
         self.resource = resource
         self._functions = functions
-        self._modes: dict[str, Mode] = {}
+        self._modes: dict[Function[Any], Mode] = {}
 
     def start(self, call: Call) -> None:
         name = call.payload.get("FunctionName") if isinstance(call.payload, dict) else None
@@ -171,14 +171,14 @@ class InvokeAny:
         function = find(name, self._functions)
         if function is None:
             raise not_found(name)
-        mode = self._modes.get(function.name)
+        mode = self._modes.get(function)
         if mode is None:
-            mode = self._modes[function.name] = mode_of(function)
+            mode = self._modes[function] = mode_of(function)
         mode.start(call, _payload(call.payload), function_arn(name))
 
     def cancel(self, call: Call) -> None:
-        for mode in self._modes.values():
-            mode.cancel(call)
+        if call.job is not None:  # which of the functions it is that runs, the job knows
+            call.job.cancel()
 
     def result(self, value: Any) -> Any:
         return _response(adopt(value, PAYLOAD, self.label))

@@ -42,11 +42,11 @@ class Processes:
         )
         executor: Any = call.host
         executor.service(Holder).hold(self._pool)
-        self._pool.run(Job(call, executor, context, _request(call, payload, context), ended))
+        self._pool.run(Job(call, executor, self._pool, context, _request(call, payload, context), ended))
 
     def cancel(self, call: Call) -> None:
         if call.job is not None:
-            self._pool.abandon(call.job)
+            call.job.cancel()
 
     def saturated(self) -> bool:
         return self._pool.full
@@ -74,15 +74,19 @@ class Holder:
 class Job:
     """A call on its way through a process. ``call`` is None once nobody waits for it any more; ``child`` is where it runs."""
 
-    __slots__ = ("call", "child", "context", "ended", "executor", "failure", "request", "result")
+    __slots__ = ("call", "child", "context", "ended", "executor", "failure", "pool", "request", "result")
 
-    def __init__(self, call: Call, executor: Any, context: Context | None, request: bytes, ended: Ended | None) -> None:
+    def __init__(self, call: Call, executor: Any, pool: Pool, context: Context | None, request: bytes, ended: Ended | None) -> None:
         self.call: Call | None = call
+        self.pool = pool
         self.executor, self.context, self.request, self.ended = executor, context, request, ended
         self.child: Child | None = None
         self.result: Any = None
         self.failure: StateError | None = None
         call.job = self
+
+    def cancel(self) -> None:
+        self.pool.abandon(self)
 
 
 # --- The pool ---------------------------------------------------------------------------------------------------------------------

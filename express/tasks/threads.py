@@ -25,11 +25,11 @@ class Threaded:
             context_for(function.name, arn, call.execution, call.state, call.attempt, call.deadline) if function.takes_context else None
         )
         self._pool = pool = call.host.service(Threads)  # type: ignore[attr-defined]
-        pool.run(Job(call, function.wrapped, payload, context, ended))
+        pool.run(Job(call, pool, function.wrapped, payload, context, ended))
 
     def cancel(self, call: Call) -> None:
-        if call.job is not None and self._pool is not None:
-            self._pool.abandon(call.job)
+        if call.job is not None:
+            call.job.cancel()
 
     def saturated(self) -> bool:
         return self._pool is not None and self._pool.full
@@ -38,15 +38,19 @@ class Threaded:
 class Job:
     """A call on its way through a thread. ``call`` is None once nobody waits for it any more."""
 
-    __slots__ = ("call", "context", "ended", "failure", "function", "payload", "result", "running")
+    __slots__ = ("call", "context", "ended", "failure", "function", "payload", "pool", "result", "running")
 
-    def __init__(self, call: Call, function: Any, payload: Any, context: Context | None, ended: Ended | None) -> None:
+    def __init__(self, call: Call, pool: Threads, function: Any, payload: Any, context: Context | None, ended: Ended | None) -> None:
         self.call: Call | None = call
+        self.pool = pool
         self.function, self.payload, self.context, self.ended = function, payload, context, ended
         self.running = False
         self.result: Any = None
         self.failure: BaseException | None = None
         call.job = self
+
+    def cancel(self) -> None:
+        self.pool.abandon(self)
 
 
 class Threads:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -165,6 +167,44 @@ async def test_invoke_may_take_the_functions_name_from_the_data() -> None:
     assert (await outcome_of(binding, {"FunctionName": "none"})).error == "Lambda.ResourceNotFoundException"
     assert (await outcome_of(binding, {"FunctionName": 5})).error == "States.Runtime"
     assert not binding.saturated()
+
+
+async def test_functions_named_by_the_data_time_out_each_in_its_own_mode() -> None:
+    released = threading.Event()
+
+    async def waits(event: Any) -> Any:
+        await asyncio.sleep(60)
+
+    async def workflow(data: Any, execution: Execution) -> Any:
+        return await call(execution, binding, {"FunctionName": data}, "Work", 1, 0.1)
+
+    binding = tasks.bind(INVOKE, None, {"waits": waits, "blocks": lambda event: released.wait(60), "echo": echo})
+    async with Runs() as runs:
+        for names in (["echo", "waits"], ["blocks"], ["waits", "blocks", "blocks", "waits"]):
+            started = [runs.start(workflow, name) for name in names]
+            outcomes = [await runs.outcome(execution) for execution in started]
+            assert [outcome.error for outcome in outcomes] == [None if name == "echo" else "States.Timeout" for name in names]
+        await asyncio.sleep(0.05)  # the async ones end
+        assert runs.executor.stuck == 3
+        released.set()
+
+
+async def test_functions_of_one_name_are_told_apart_by_what_they_are_provided_as() -> None:
+    def made(answer: str) -> Any:
+        return function("same", run="inline")(lambda event: answer)
+
+    binding = tasks.bind(INVOKE, None, {"one": made("1"), "other": made("2")})
+    for name, answer in (("one", "1"), ("other", "2")):
+        assert (await outcome_of(binding, {"FunctionName": name})).output["Payload"] == answer
+
+
+@pytest.mark.parametrize("name", ["arns", "123456789012:function:arns", "function:arns", "123456789012:arns"])
+async def test_a_functions_own_arn_is_whole_however_it_is_named(name: str) -> None:
+    def arns(event: Any, context: Any) -> Any:
+        return context.invoked_function_arn
+
+    outcome = await outcome_of(tasks.bind(INVOKE, named(name), {"arns": arns}), {"Payload": 1})
+    assert outcome.output["Payload"] == "arn:aws:lambda:us-east-1:000000000000:function:arns"
 
 
 async def test_causes_are_spaced_as_each_resource_spaces_them() -> None:
