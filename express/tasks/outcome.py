@@ -12,7 +12,7 @@ from typing import Any
 from express.errors import TaskError
 from express.runtime.failures import StateError
 
-ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+ENGINE = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<express ")  # its files, and the code it generates
 FRAMES = 100  # of a stack trace: a recursion error has a thousand
 MESSAGE = 8_192  # characters of a message; AWS cuts causes at 32,768
 REQUEST = "_express_request_id"

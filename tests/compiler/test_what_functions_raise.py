@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -46,3 +47,11 @@ def test_a_ctrl_c_in_an_inline_function_reaches_whoever_called_run() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         catching(express.function("odd", run="inline")(interrupted)).run({})
+
+
+def test_the_stack_trace_in_a_cause_begins_with_the_functions_own_frame() -> None:
+    def failing(event: Any) -> Any:
+        return event["missing"]
+
+    cause = json.loads(catching(express.function("odd", run="inline")(failing)).run({}).output["Cause"])
+    assert [", in failing\n" in frame for frame in cause["stackTrace"]] == [True]
