@@ -17,9 +17,11 @@ from express.compiler.blame import Blame
 from express.compiler.module import Module, all_states, generate
 from express.errors import DefinitionError, Problem
 from express.language import model
+from express.observers import recording
 from express.observers.metrics import BOUNDS, WorkflowMetrics
+from express.observers.recording import Recording
 from express.outcome import Outcome
-from express.runtime.context import Execution
+from express.runtime.context import Execution, Recorded
 from express.runtime.decoding import whole
 from express.runtime.failures import StateError
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
@@ -40,9 +42,16 @@ class Program:
     """
 
     def __init__(
-        self, workflow: model.Workflow, name: str, functions: Functions | None, missing: Literal["error", "defer"], *, metrics: bool
+        self,
+        workflow: model.Workflow,
+        name: str,
+        functions: Functions | None,
+        missing: Literal["error", "defer"],
+        *,
+        metrics: bool,
+        trace: bool = False,
     ) -> None:
-        self.workflow, self.name, self.sha256 = workflow, name, workflow.sha256
+        self.workflow, self.name, self.sha256, self.traced = workflow, name, workflow.sha256, trace
         self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
         states = all_states(workflow)
         self.states = tuple(state.name for state in states)
@@ -65,7 +74,7 @@ class Program:
         """
         if not self.plain:
             raise TypeError("only a plain program can turn text into text at once")
-        if self._reveals_input:
+        if self._reveals_input or self.traced:
             return self._process
         return self._load(self._generate(text=True))
 
@@ -76,12 +85,13 @@ class Program:
         return dumps(self.evaluate(value, execution))
 
     def _generate(self, *, text: bool) -> Module:
-        return generate(self.workflow, self.name, self._bound, self.metrics, BOUNDS, VERSION, text=text)
+        trace = recording.NAMES if self.traced else None
+        return generate(self.workflow, self.name, self._bound, self.metrics, BOUNDS, VERSION, text=text, trace=trace)
 
     def _load(self, module: Module) -> Callable[[Any, Any], Any]:
         """Executes the module's text, with its objects and without builtins; tracebacks show its lines as long as this program lives."""
         module.filename = _unused(module.filename)
-        blame = Blame(module, self.metrics)
+        blame = Blame(module, self.metrics, traced=self.traced)
         self._blames.append(blame)
         namespace = {
             **module.objects,
@@ -108,31 +118,52 @@ class Program:
         """``in /States/Charge of <express orders@1a2b3c>``, if ``error`` came through generated code."""
         return next((found for blame in self._blames if (found := blame.explain(error)) is not None), None)
 
-    def run(self, event: Any, *, clock: Clock | None = None, name: str | None = None, context: Mapping[str, Any] | None = None) -> Outcome:
-        """What becomes of ``event``, for scripts and notebooks."""
+    def run(
+        self,
+        event: Any,
+        *,
+        clock: Clock | None = None,
+        name: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        trace: Recording | None = None,
+    ) -> Outcome:
+        """What becomes of ``event``, for scripts and notebooks. ``trace`` takes down every state's input, output, ...: for a program
+        compiled with ``trace=True``."""
         try:
-            value, execution = self._begin(event, clock, name, context)
+            value, execution = self._begin(event, clock, name, context, trace)
         except StateError as error:
             return Outcome("FAILED", error=error.error, cause=error.cause)
         return executor.run(self, value, execution)
 
     async def execute(
-        self, event: Any, *, clock: Clock | None = None, name: str | None = None, context: Mapping[str, Any] | None = None
+        self,
+        event: Any,
+        *,
+        clock: Clock | None = None,
+        name: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        trace: Recording | None = None,
     ) -> Outcome:
         """``run`` for code that is async itself."""
         try:
-            value, execution = self._begin(event, clock, name, context)
+            value, execution = self._begin(event, clock, name, context, trace)
         except StateError as error:
             return Outcome("FAILED", error=error.error, cause=error.cause)
         return await executor.execute(self, value, execution)
 
-    def _begin(self, event: Any, clock: Clock | None, name: str | None, context: Mapping[str, Any] | None) -> tuple[Any, Execution]:
+    def _begin(
+        self, event: Any, clock: Clock | None, name: str | None, context: Mapping[str, Any] | None, trace: Recording | None
+    ) -> tuple[Any, Execution]:
+        if trace is not None and not self.traced:
+            raise ValueError(f"workflow {self.name}: nothing can be recorded; expected a program compiled with trace=True")
         value = adopt(event, PAYLOAD, "input")
         clock = clock or REAL
         started = clock.time()
-        return value, Execution(
+        execution = Recorded(
             self, value, started, started + self.seconds, clock=clock, given_name=name, extra=context, started_wall=clock.wall()
         )
+        execution.recording = trace
+        return value, execution
 
 
 def _bind(states: list[model.State], functions: Functions, missing: Literal["error", "defer"]) -> dict[str, Binding]:
@@ -166,13 +197,17 @@ def compile(  # noqa: A001 - the word for it
     substitutions: Mapping[str, str] | None = None,
     missing: Literal["error", "defer"] = "error",
     metrics: bool = True,
+    trace: bool = False,
 ) -> Program:
-    """A definition (a mapping, JSON or YAML text, or a path) as a Program; DefinitionError with all its problems."""
+    """A definition (a mapping, JSON or YAML text, or a path) as a Program; DefinitionError with all its problems.
+
+    ``trace``: ``run`` and ``execute`` can record what every state sees and does; without it the code has nothing to do with that.
+    """
     loaded = language.load(definition, substitutions)
     refused = [] if loaded.workflow is None else language.refusals(loaded.workflow)
     if loaded.workflow is None or refused:
         raise DefinitionError([*loaded.problems, *refused])
-    return Program(loaded.workflow, name or _name(definition), functions, missing, metrics=metrics)
+    return Program(loaded.workflow, name or _name(definition), functions, missing, metrics=metrics, trace=trace)
 
 
 def _name(definition: Any) -> str:

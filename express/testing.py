@@ -1,4 +1,4 @@
-"""For tests of workflows: a clock on which Wait, Retry and timeouts take no time."""
+"""For tests of workflows: a clock on which Wait, Retry and timeouts take no time, and a recording of what every state did."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from express.clock import Clock
+from express.observers.recording import Failure, Recording, Visit
+
+__all__ = ["Failure", "Recording", "VirtualClock", "VirtualLoop", "Visit"]
 
 
 class VirtualClock(Clock):

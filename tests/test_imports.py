@@ -29,6 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "express.tasks": {"express.runtime", "express.clock", "express.language.model"},
     "express.outcome": {"express.runtime"},
     "express.observers": {"express.units"},
+    "express.observers.recording": {"express.runtime.values"},
     # the contracts of where events come from and go to
     "express.sources": {"express.commits", "express.runtime.context"},
     "express.sinks": {"express.sources", "express.runtime.context"},

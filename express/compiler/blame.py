@@ -26,10 +26,10 @@ MISSING = (KeyError, IndexError, TypeError)  # what a subscript raises
 class Blame:
     """Knows the lines of one program. ``attempted``, ``failed`` and ``ended`` are what its code calls with what it has caught."""
 
-    def __init__(self, module: Module, metrics: Any) -> None:
+    def __init__(self, module: Module, metrics: Any, *, traced: bool = False) -> None:
         self.filename, self._table, self._event_ids, self._plain = module.filename, module.table, module.event_ids, module.plain
         self._projected = frozenset() if module.projection is None else module.projection.states
-        self._metrics = metrics
+        self._metrics, self._traced = metrics, traced
 
     # --- Called by generated code -------------------------------------------------------------------------------------------------
 
@@ -51,6 +51,9 @@ class Blame:
             if tried is not None and attempts is not None and attempts is not self._metrics.seconds[number]:
                 attempts.observe(perf_counter() - tried)
         self._attempts(execution, line, head.tb_frame)
+        visit = self._visit(head.tb_frame)
+        if visit is not None:
+            visit.attempted(failure.error, failure.cause)
         # It is kept in a local: with its traceback it would keep the whole frame, and the event
         failure.__traceback__ = failure.__context__ = failure.__cause__ = None
         return failure
@@ -64,6 +67,10 @@ class Blame:
         failure = self._failure(error, execution, line)
         if failure is None:
             self._note(error)
+        visit = self._visit(head.tb_frame)
+        if visit is not None:
+            reason = failure or StateError("States.Runtime", str(error))
+            visit.failed(reason.error, reason.cause, expired=isinstance(failure, ExecutionTimedOut))
         if line is not None and line.place.number >= 0:
             if self._metrics is not None:
                 if not line.place.counted:
@@ -94,6 +101,10 @@ class Blame:
     def _attempts(execution: Any, line: Line | None, frame: FrameType) -> None:
         if execution is not None and line is not None:
             execution.attempts = frame.f_locals.get("attempt", 1) if line.place.task else 0
+
+    def _visit(self, frame: FrameType) -> Any:
+        """The record of the state that a function was in, if one is made."""
+        return frame.f_locals.get("visit") if self._traced else None
 
     # --- Where --------------------------------------------------------------------------------------------------------------------
 

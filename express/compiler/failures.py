@@ -43,13 +43,14 @@ def write(frame: Frame, state: Fallible, scope: Scope, tried: Callable[[], None]
             if frame.measures.on:
                 source.line(f"retried({unit.numbers[state.location]})")
             source.line("attempt += 1")
+            frame.traces.retried()
             source.line(f"await sleep({unit.execution()}, delay)")
     else:
         _try(frame, tried, leaves=False)
     after = frame.facts
     with source.block("if failure is not None:"):
-        for catcher in state.catch:
-            _catch(frame, state, catcher, scope, before)
+        for position, catcher in enumerate(state.catch):
+            _catch(frame, state, catcher, position, scope, before)
         with source.counted():
             source.line("raise failure")
     frame.facts = after
@@ -66,7 +67,7 @@ def _try(frame: Frame, tried: Callable[[], None], *, leaves: bool) -> None:
         source.line("failure = attempted(error, execution)")
 
 
-def _catch(frame: Frame, state: Fallible, catcher: Catcher, scope: Scope, before: Facts) -> None:
+def _catch(frame: Frame, state: Fallible, catcher: Catcher, position: int, scope: Scope, before: Facts) -> None:
     """One Catcher: its error output goes into the raw input, and on."""
     source, unit = frame.source, frame.unit
     number = unit.numbers[state.location]
@@ -79,6 +80,6 @@ def _catch(frame: Frame, state: Fallible, catcher: Catcher, scope: Scope, before
         shaping.limit(frame, state, now=True)
         if frame.measures.on:
             source.line(f"caught({number}, failure.error, {shaping.text(frame, catcher.next)})")
-        shaping.leave(frame, state)
+        shaping.leave(frame, state, catcher.next, position)
         source.line("failure = None")
         frame.go(catcher.next)

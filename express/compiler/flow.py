@@ -34,6 +34,7 @@ class Frame:
     def __init__(self, flow: Flow, head: str) -> None:
         self.flow, self.head = flow, head
         self.unit, self.source, self.measures, self.item = flow.unit, flow.unit.source, flow.measures, flow.item
+        self.traces = flow.unit.traces
         self.names = flow.unit.names.function()
         self.plain = flow.plan.plain
         self.facts = Facts()
@@ -75,8 +76,8 @@ class Flow:
         self._drivers: dict[int, str] = {}  # by group
         self._unwritten: list[str] = []
         self._inner: list[Flow] = []
-        carried = ["data", "execution", *(item or ())]
-        self._parameters = ["raw", "execution"] if unit.text and kind == "root" else carried
+        carried = ["data", "execution", *(item or ()), *unit.traces.carried]
+        self._parameters = ["raw" if unit.text else "data", "execution"] if kind == "root" else carried
         since = ["since"] if measures.on else []
         self._carried = [*carried, *since, *(["begun"] if since and kind == "root" else [])]
         self._handed_on = ["data", *since]
@@ -89,6 +90,8 @@ class Flow:
             self._write(start, self.name, first=True)
         else:
             with self._function(self.name, self._parameters):
+                if self.kind == "root":
+                    self.unit.traces.start()
                 if self.kind == "root" and not self.plan.plain and self.measures.on:
                     with self.unit.source.block("try:"):
                         self.measures.start(root=True)
@@ -154,6 +157,8 @@ class Flow:
     def _write(self, head: str, name: str, *, first: bool) -> None:
         source = self.unit.source
         with self._function(name, self._parameters if first else self._carried):
+            if first and self.kind == "root":
+                self.unit.traces.start()
             frame = Frame(self, head)
             source.passed = ()
             if first:

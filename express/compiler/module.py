@@ -78,14 +78,23 @@ FILLED_IN = ("attempted", "failed", "ended")  # by whoever runs the module: they
 
 
 def generate(
-    workflow: Workflow, name: str, bindings: Mapping[str, Binding], metrics: Any, bounds: Any, version: str, *, text: bool = False
+    workflow: Workflow,
+    name: str,
+    bindings: Mapping[str, Binding],
+    metrics: Any,
+    bounds: Any,
+    version: str,
+    *,
+    text: bool = False,
+    trace: Mapping[str, Any] | None = None,
 ) -> Module:
     """The module of a workflow. ``bindings`` has what each Task calls by the state's location; ``metrics`` is None to measure nothing.
 
-    ``text``: its ``run`` takes an event as JSON text and returns the output as JSON text.
+    ``text``: its ``run`` takes an event as JSON text and returns the output as JSON text. ``trace`` are the functions that record what
+    states see and do, by the names generated code knows them under; None to record nothing.
     """
     numbers = {state.location: number for number, state in enumerate(all_states(workflow))}
-    runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN)}
+    runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN), **(trace or {})}
     if metrics is not None:
         runtime |= {
             "passed": None,
@@ -98,7 +107,7 @@ def generate(
             # A task that is never tried again makes one attempt: its seconds are the state's
             if isinstance(state, Task) and not any(retrier.max_attempts > 0 for retrier in state.retry):
                 metrics.attempts[numbers[state.location]] = metrics.seconds[numbers[state.location]]
-    unit = Unit(workflow, runtime, dict(bindings), metrics, numbers)
+    unit = Unit(workflow, runtime, dict(bindings), metrics, numbers, trace=trace is not None)
     unit.reveals_input = any(data.mentions(state, "Execution", "Input") for state in all_states(workflow))
     unit.text = text
     plans = Plans(unit.bindings)

@@ -43,6 +43,7 @@ def begin(frame: Frame, state: State) -> data.Scope:
     # What another state has read of the Context Object may be that state's own
     known = {key: local for key, local in frame.facts.known.items() if key[0] != "$$"}
     scope = data.Scope(frame.unit, state.name, item=frame.item, known=known)
+    frame.traces.entered(state)
     if data.mentions(state, "State", "EnteredTime"):
         scope.entered = "entered_time"
         frame.source.line(f"entered_time = {frame.unit.execution()}.now()")
@@ -56,6 +57,7 @@ def effective(frame: Frame, state: Producer, scope: data.Scope) -> data.Scope:
     variable = frame.names.new(state.name, "_input")
     piece = Leaf("{}") if state.input_path is None else data.path(state.input_path, scope, "InputPath", "input")
     frame.source.statement(f"{variable} = ", piece)
+    frame.traces.note("afterInputPath", variable)
     return scope.on(variable)
 
 
@@ -72,6 +74,7 @@ def narrow(frame: Frame, path: Path | None, scope: data.Scope, field: str) -> No
     if path is None:
         frame.source.line("data = {}")
         frame.facts = Facts(bound=2, own=True, exclusive=True, fields=frozenset())
+        frame.traces.narrowed(field)
         return
     scope.known = dict(frame.facts.known)
     frame.source.statement("data = ", data.path(path, scope, field, "input" if field == "InputPath" else "output"))
@@ -79,6 +82,7 @@ def narrow(frame: Frame, path: Path | None, scope: data.Scope, field: str) -> No
     from_data = path.root == "$"
     size = frame.facts.bound if from_data and definite(path) else 4 * PAYLOAD
     frame.facts = Facts(bound=size, exclusive=frame.facts.exclusive and from_data)
+    frame.traces.narrowed(field)
 
 
 def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_place: bool = True, field: str = "ResultPath") -> None:
@@ -146,7 +150,7 @@ def limit(frame: Frame, state: State, *, now: bool = False) -> None:
     if frame.facts.bound > PAYLOAD:
         if frame.facts.owed is None:
             frame.facts = replace(frame.facts, owed=state)
-        if now:
+        if now or frame.traces.on:  # a recorded failure is the state's own
             settle(frame, left=False)
 
 
@@ -165,8 +169,9 @@ def _measure(bound: int) -> str:
     return "at_most" if bound <= MANY * PAYLOAD else "at_most_shared"
 
 
-def leave(frame: Frame, state: State) -> None:
-    """A state ends."""
+def leave(frame: Frame, state: State, target: str | None, catcher: int | None = None) -> None:
+    """A state ends; ``target`` comes next, by way of ``catcher`` if that has a number."""
+    frame.traces.left(target, catcher)
     quick = not isinstance(state, (Fallible, Wait))
     frame.measures.left(frame.unit.numbers[state.location], state.name, quick=quick)
 

@@ -38,10 +38,11 @@ def _pass(frame: Frame, state: Pass) -> Following:
     result = _passed(frame, state, inner)
     if not (flat(result.piece) == "data" and state.result_path == ROOT):
         shaping.put(frame, state, state.result_path, result)
+    frame.traces.note("afterResultPath")
     shaping.limit(frame, state)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state)
+    shaping.leave(frame, state, state.next)
     return state.next
 
 
@@ -60,7 +61,7 @@ def _passed(frame: Frame, state: Pass, scope: data.Scope) -> Result:
         fields = frozenset(name for name, _ in node.fields) if isinstance(node, ObjectTemplate) else None
         exclusive = facts.exclusive and not data.shared(node) and only_once(node)
         return Result(
-            data.expression(node, scope, "Parameters"),
+            frame.traces.seen("afterParameters", data.expression(node, scope, "Parameters")),
             bound(node, received),
             exclusive=exclusive,
             whole=data.holds_whole_input(node),
@@ -74,7 +75,7 @@ def _succeed(frame: Frame, state: Succeed) -> Following:
     shaping.narrow(frame, state.input_path, scope, "InputPath")
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state)
+    shaping.leave(frame, state, None)
     return None
 
 
@@ -114,21 +115,21 @@ def _choice(frame: Frame, state: Choice) -> Following:
         known, scope.known = scope.known, dict(certain)
         frame.facts = replace(frame.facts, known=certain)
         with frame.source.when(piece), frame.branch():
-            _chosen(frame, state, scope)
+            _chosen(frame, state, scope, rule.next)
             frame.go(rule.next)
         scope.known = known
         frame.facts = replace(frame.facts, known=dict(known))
     if state.default is None:
         frame.source.line("raise no_choice()")
         return LEFT
-    _chosen(frame, state, scope)
+    _chosen(frame, state, scope, state.default)
     return state.default
 
 
-def _chosen(frame: Frame, state: Choice, scope: data.Scope) -> None:
+def _chosen(frame: Frame, state: Choice, scope: data.Scope, target: str) -> None:
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state)
+    shaping.leave(frame, state, target)
 
 
 def _wait(frame: Frame, state: Wait) -> Following:
@@ -139,7 +140,7 @@ def _wait(frame: Frame, state: Wait) -> Following:
     frame.source.statement("await ", call("sleep", frame.unit.execution(), _seconds(frame, state, scope)))
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state)
+    shaping.leave(frame, state, state.next)
     return state.next
 
 

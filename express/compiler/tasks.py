@@ -47,17 +47,19 @@ def write(frame: Frame, state: Fallible) -> None:
         if timed:
             result = _held(frame, result)
             frame.measures.attempt(number, state.name)
+        result.piece = frame.traces.seen("result", result.piece)
         if state.result_selector is not None:
             result = _selected(frame, state, _held(frame, result), inner)
         elif state.result_path is not None and state.result_path.segments and not frame.facts.own:
             result = _held(frame, result)  # the call comes before ResultPath may fail
         shaping.put(frame, state, state.result_path, result, in_place=not guarded)
+        frame.traces.note("afterResultPath")
         shaping.limit(frame, state, now=guarded)
 
     failures.write(frame, state, scope, tried)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.leave(frame, state)
+    shaping.leave(frame, state, state.next)
 
 
 def _held(frame: Frame, result: Result) -> Result:
@@ -71,7 +73,7 @@ def _selected(frame: Frame, state: Fallible, result: Result, scope: data.Scope) 
     """ResultSelector."""
     node = state.result_selector
     assert node is not None
-    piece = data.expression(node, scope.on("result"), "ResultSelector")
+    piece = frame.traces.seen("afterResultSelector", data.expression(node, scope.on("result"), "ResultSelector"))
     exclusive = result.exclusive and not data.shared(node) and only_once(node)
     return Result(piece, bound(node, min(result.size, 4 * PAYLOAD)), exclusive=exclusive, whole=result.whole)
 
@@ -99,7 +101,7 @@ class _Task:
         timeout = self._timeout(scope)
         payload: Piece = Leaf(scope.variable)
         if state.parameters is not None:
-            payload = data.expression(state.parameters, scope, "Parameters")
+            payload = frame.traces.seen("afterParameters", data.expression(state.parameters, scope, "Parameters"))
         if not self._given_away():
             payload = call("copy", payload)
         if self.function is not None:
@@ -154,18 +156,23 @@ class _Parallel:
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame = self.state, self.frame
-        given = scope.variable
+        variable = scope.variable
         if state.parameters is not None:
-            frame.source.statement("given = ", data.expression(state.parameters, scope, "Parameters"))
-            given = "given"
-        item = "".join(f", {name}" for name in frame.item or ())
-        if all(entry.plain for entry in self.entries):
-            calls = tuple(("", Leaf(f"{entry.name}({given}, execution{item})")) for entry in self.entries)
-            return Result(Display("[", calls, "]"), ENDLESS)
+            given = frame.traces.seen("afterParameters", data.expression(state.parameters, scope, "Parameters"))
+            frame.source.statement("given = ", given)
+            variable = "given"
         # Inside a Map, a branch is told the item
-        names = [f"lambda data, execution: {entry.name}(data, execution{item})" if item else entry.name for entry in self.entries]
+        besides = [[*(frame.item or ()), *frame.traces.inside(str(index))] for index in range(len(self.entries))]
+        items = ["".join(f", {name}" for name in more) for more in besides]
+        if all(entry.plain for entry in self.entries):
+            calls = tuple(("", Leaf(f"{entry.name}({variable}, execution{item})")) for entry, item in zip(self.entries, items, strict=True))
+            return Result(Display("[", calls, "]"), ENDLESS)
+        names = [
+            f"lambda data, execution: {entry.name}(data, execution{item})" if item else entry.name
+            for entry, item in zip(self.entries, items, strict=True)
+        ]
         branches = Display("[", tuple(("", Leaf(name)) for name in names), "]")
-        return Result(call("await parallel", frame.unit.execution(), branches, given), ENDLESS)
+        return Result(call("await parallel", frame.unit.execution(), branches, variable), ENDLESS)
 
 
 class _Map:
@@ -180,7 +187,8 @@ class _Map:
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
         items = data.path(state.items_path, scope, "ItemsPath", "items")
-        source.statement("items = ", call("array_of", items, shaping.text(frame, state.items_path.text)))
+        array = call("array_of", items, shaping.text(frame, state.items_path.text))
+        source.statement("items = ", frame.traces.seen("afterItemsPath", array))
         maker = "None"
         if state.parameters is not None:
             maker = frame.names.new(state.name, "_selected")
@@ -192,7 +200,11 @@ class _Map:
         limit = state.max_concurrency
         concurrency = Leaf(literal(limit.value)) if isinstance(limit, Literal) else number(frame, limit, scope, "MaxConcurrencyPath")
         transitions = str(len(state.processor.states))
-        return Result(call("await each", frame.unit.execution(), self.entry.name, "items", concurrency, maker, transitions), ENDLESS)
+        body = self.entry.name
+        if inside := frame.traces.inside(self.item[0]):
+            given = ", ".join(["data", "execution", *self.item])
+            body = f"lambda {given}: {body}({', '.join([given, *inside])})"
+        return Result(call("await each", frame.unit.execution(), body, "items", concurrency, maker, transitions), ENDLESS)
 
 
 _ATTEMPTS: dict[type[Fallible], Callable[[Frame, Any], Attempt]] = {Task: _Task, Parallel: _Parallel, Map: _Map}

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from express.compiler.names import Names
 from express.compiler.source import Place, Source
+from express.compiler.tracing import LOCALS, Traces
 from express.language.model import State, Task, Workflow
 
 LONGEST_TEXT = 200  # characters of a text that is written into the code; longer ones get a name
@@ -24,15 +25,24 @@ class Unit:
 
     ``objects`` is the namespace that the module will run in: the runtime's names, and whatever cannot be written as plain text.
     ``bindings`` maps the location of a Task state to what it calls. ``metrics`` is the workflow's, or None: then nothing is measured.
+    ``trace``: what states see and do is recorded.
     """
 
     def __init__(
-        self, workflow: Workflow, runtime: dict[str, Any], bindings: dict[str, Binding], metrics: Any, numbers: dict[str, int]
+        self,
+        workflow: Workflow,
+        runtime: dict[str, Any],
+        bindings: dict[str, Binding],
+        metrics: Any,
+        numbers: dict[str, int],
+        *,
+        trace: bool = False,
     ) -> None:
         self.workflow, self.bindings, self.metrics, self.numbers = workflow, bindings, metrics, numbers
         self.source = Source()
         self.objects: dict[str, Any] = dict(runtime)
-        self.names = Names({*runtime, *PARAMETERS})
+        self.names = Names({*runtime, *PARAMETERS, *(LOCALS if trace else ())})
+        self.traces = Traces(self, on=trace)
         self.looks_at_execution = False  # some line reads the execution
         self.reveals_input = False  # some line reads the Context Object's Execution.Input
         self.text = False  # events come as JSON text, and results go as JSON text

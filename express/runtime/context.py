@@ -147,6 +147,12 @@ class Execution(msgspec.Struct, eq=False):
         return context
 
 
+class Recorded(Execution, eq=False):
+    """An execution of which a recording may be made."""
+
+    recording: Any = None
+
+
 def _text(value: bytes) -> str:
     try:
         return value.decode()

@@ -44,7 +44,7 @@ class Tally:
 def compare(seed: int, tally: Tally) -> Iterator[Difference]:
     case = machines.case(seed)
     try:
-        program = express.compile(copy.deepcopy(case.definition), name="differential", functions=_functions(case))
+        program = express.compile(copy.deepcopy(case.definition), name="differential", functions=functions(case))
     except Exception as error:
         yield Difference(seed, "does not compile", None, case.definition, f"{type(error).__name__}: {error}")
         return
@@ -99,7 +99,7 @@ def same(expected: Any, actual: Any) -> bool:
     return bool(expected == actual)
 
 
-def _functions(case: machines.Case) -> dict[str, Any]:
+def functions(case: machines.Case) -> dict[str, Any]:
     return {name: _function(case, name, any(answer.waits for answer in answers)) for name, answers in case.functions.items()}
 
 
