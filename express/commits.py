@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 MAX_METADATA = 4_096  # characters of text that a Kafka broker takes by default (offset.metadata.max.bytes)
 
@@ -19,6 +19,37 @@ class Position(NamedTuple):
 
     offset: int
     metadata: str
+
+
+class Tracking(Protocol):
+    """What became of the records of one assignment. ``Tracker``, below, is that of a log with offsets; a source that leases single records
+    and acknowledges each has ``consumers.leasing.Leases``. What is promised is the same: what is not finished is never committed."""
+
+    full: bool  # what is finished and not committed has become so much that intake should pause
+
+    def deliver(self, offsets: Sequence[int]) -> Collection[int]:
+        """Records are about to be run; returns those that need not be."""
+        ...
+
+    def finish(self, offsets: Collection[int]) -> None:
+        """These are finished *and acknowledged*."""
+        ...
+
+    def position(self) -> Position | None:
+        """What may be committed now; None when there is nothing new."""
+        ...
+
+    def committed(self, position: Position) -> None:
+        """``position`` was committed successfully."""
+        ...
+
+    def unfinished(self) -> int:
+        """How many delivered records are not finished."""
+        ...
+
+    def behind(self) -> int:
+        """How far what is committed is behind what was delivered."""
+        ...
 
 
 class OffsetMap(NamedTuple):

@@ -291,7 +291,7 @@ class _Validation:
             for problem in error.problems:
                 self._problem(field, problem)
             return None
-        if address.scheme == "file":
+        if address.scheme in ("file", "queue") and not address.servers:
             path = str(self._configuration.directory / address.name)
             return msgspec.structs.replace(address, name=path), None
         options = dict(address.options)
@@ -330,7 +330,7 @@ def _same(one: Address, other: Address) -> bool:
     """Whether two addresses name one place (for Kafka: one topic of clusters with a server in common)."""
     if one.scheme != other.scheme or one.scheme == "memory":
         return False
-    if one.scheme == "file":
+    if one.scheme in ("file", "queue"):
         return Path(one.name).resolve() == Path(other.name).resolve()
     return one.name == other.name and bool(set(one.servers) & set(other.servers))
 

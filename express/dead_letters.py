@@ -7,7 +7,8 @@ from typing import Protocol
 import orjson
 
 from express.outcome import Outcome
-from express.runtime.context import Message, execution_name, iso
+from express.runtime import context
+from express.runtime.context import Message, execution_name, identity, iso
 
 MAX_CAUSE = 1_024  # bytes
 
@@ -36,7 +37,6 @@ def headers(message: Message, outcome: Outcome, workflow: Workflow, kind: str, f
     """
     own = dict(message.headers)
     now = iso(failed).encode()
-    place = {"kind": kind, "topic": message.topic, "partition": message.partition, "offset": message.offset, "timestamp": message.timestamp}
     return [
         *message.headers,
         ("express-execution", _text(execution_name(message))),
@@ -49,7 +49,7 @@ def headers(message: Message, outcome: Outcome, workflow: Workflow, kind: str, f
         ("express-attempts", b"%d" % outcome.attempts),
         ("express-first-failure", own.get("express-first-failure") or now),
         ("express-last-failure", now),
-        ("express-source", orjson.dumps(place)),
+        ("express-source", orjson.dumps({**context.place(message, kind), "timestamp": message.timestamp})),
     ]
 
 
@@ -62,6 +62,8 @@ def sentence(message: Message, outcome: Outcome) -> str:
 
 
 def place(message: Message) -> str:
+    if (name := identity(message)) is not None:
+        return f"{message.topic}, record {name}"
     return f"{message.topic}, partition {message.partition}, offset {message.offset}"
 
 

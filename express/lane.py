@@ -15,7 +15,8 @@ Done = Callable[["Lane", Execution, Outcome], None]
 
 class Lane:
     """What is on its way of one assignment. ``closing``: nothing more of it is taken or begun. ``running``: executions that wait for
-    something; ``done`` is what the executor calls when they end. ``prefix`` and the offset make an execution's name."""
+    something; ``done`` is what the executor calls when they end. ``prefix`` and the offset make an execution's name, unless records have
+    names of their own."""
 
     __slots__ = ("assignment", "closing", "done", "prefix", "running")
 
@@ -25,7 +26,7 @@ class Lane:
         self.done = partial(done, self)
         prefix = f"{assignment.topic}-{assignment.partition}-"
         # With the largest offset the name is within AWS's limit, or it has to be hashed each time
-        self.prefix = prefix.encode() if len(prefix) + 19 <= NAME_CHARACTERS else None
+        self.prefix = prefix.encode() if not assignment.identified and len(prefix) + 19 <= NAME_CHARACTERS else None
 
     def name(self, message: Message) -> bytes:
         """The name of the execution of one of its messages."""

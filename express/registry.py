@@ -16,15 +16,17 @@ SOURCES = {
     "kafka": "consumers.kafka:open_source",
     "file": "consumers.file:open_source",
     "stdin": "consumers.file:open_source",
+    "queue": "consumers.queue:open_source",
     "memory": "consumers.memory:open_source",
 }
 SINKS = {
     "kafka": "express.sinks.kafka:open_sink",
     "file": "express.sinks.file:open_sink",
+    "queue": "express.sinks.queue:open_sink",
     "memory": "express.sinks.memory:open_sink",
     "drop": "express.sinks.drop:open_sink",
 }
-LATER = frozenset({"sqs", "kinesis", "redis", "queue", "http", "https", "nats"})  # named by the design, not in this version
+LATER = frozenset({"sqs", "kinesis", "redis", "http", "https", "nats"})  # named by the design, not in this version
 
 _resolved: dict[str, Callable[..., Any]] = {}
 

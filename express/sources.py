@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from express.commits import Position, Tracker
+from express.commits import Position, Tracking
 from express.runtime.context import Message
 
 
@@ -17,12 +17,17 @@ class Assignment:
     ``tracker`` was made from the committed offset and its metadata. ``fenced`` is set when the partition is gone: nothing of it may be
     committed or counted any more. ``in_flight`` is the dispatcher's: records taken and not yet acknowledged. ``partitions`` is how many the
     topic has, 0 where that means nothing.
+
+    A source without partitions and offsets, which leases records one by one and acknowledges each (a queue), has one Assignment for as long
+    as it runs. Its offsets number the deliveries of this process, so a record that comes again is another one to everybody here; what it is
+    to the world is its ``id`` (``identified``), which names its execution. Its tracker gathers what is finished, ``commit`` acknowledges
+    that.
     """
 
-    __slots__ = ("fenced", "in_flight", "partition", "partitions", "topic", "tracker")
+    __slots__ = ("fenced", "identified", "in_flight", "partition", "partitions", "topic", "tracker")
 
-    def __init__(self, topic: str, partition: int, tracker: Tracker) -> None:
-        self.topic, self.partition, self.tracker = topic, partition, tracker
+    def __init__(self, topic: str, partition: int, tracker: Tracking, identified: bool = False) -> None:
+        self.topic, self.partition, self.tracker, self.identified = topic, partition, tracker, identified
         self.fenced = False
         self.in_flight = 0
         self.partitions = 0

@@ -256,19 +256,19 @@ WRONG_PIPELINES = {
     ),
     "source that does not exist": (
         "source: 'carrier-pigeon:x', workflow: orders",
-        ".source: carrier-pigeon:x: there is no source called carrier-pigeon:, expected one of kafka:, file:, stdin:, memory:",
+        ".source: carrier-pigeon:x: there is no source called carrier-pigeon:, expected one of kafka:, file:, stdin:, queue:, memory:",
     ),
     "source of a later version": (
         "source: 'sqs://x/y', workflow: orders",
-        ".source: sqs://x/y: this version of Express has no sqs: source; it has kafka:, file:, stdin:, memory:",
+        ".source: sqs://x/y: this version of Express has no sqs: source; it has kafka:, file:, stdin:, queue:, memory:",
     ),
     "sink as a source": (
         "source: 'drop:', workflow: orders",
-        ".source: drop:: there is no source called drop:, expected one of kafka:, file:, stdin:, memory:",
+        ".source: drop:: there is no source called drop:, expected one of kafka:, file:, stdin:, queue:, memory:",
     ),
     "sink of a later version": (
         "source: 'memory:', workflow: orders, sink: 'redis://x/y'",
-        ".sink: redis://x/y: this version of Express has no redis: sink; it has kafka:, file:, memory:, drop:",
+        ".sink: redis://x/y: this version of Express has no redis: sink; it has kafka:, file:, queue:, memory:, drop:",
     ),
     "order by key": (
         "source: 'memory:', workflow: orders, order: key",

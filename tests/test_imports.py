@@ -84,6 +84,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # how it is started
     "express.registry": CONTRACTS,
+    "express.queue": set(),  # the file of an embedded queue: its source, its sink and those who send
     "express.kafka": CONTRACTS,  # what the Kafka source and the Kafka sink share
     "express.config": {"express.registry", "express.documents", "express.runtime.limits", *CONTRACTS},
     "express.loading": {"express.program", "express.tasks"},
@@ -202,6 +203,7 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
         "express.runtime.values",
         "express.runtime.limits",
         "express.kafka",
+        "express.queue",
         "express.envelopes",
         "consumers",
     }

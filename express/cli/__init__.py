@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from express.cli import check, compile, exec, run  # noqa: A004 - verbs
+from express.cli import check, compile, exec, queue, run  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
 from express.errors import CannotCreate, ConfigurationError, ConnectionFailed, DefinitionError, ExpressError, PipelineStopped
 
@@ -36,6 +37,8 @@ app = typer.Typer(
 )
 for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile)):
     app.command(name, epilog=verb.EXAMPLES, short_help=verb.SHORT)(verb.command)
+
+app.add_typer(queue.app, name="queue", epilog=queue.EXAMPLES, help=queue.SHORT, short_help=queue.SHORT)
 
 # click's, wherever this version of typer keeps it
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -119,6 +122,8 @@ def _explain(error: Exception) -> tuple[Exit, str]:
             return Exit.NO_INPUT, f"{name} is a directory, expected a file"
         case OSError():
             return Exit.IO, f"{error.filename or 'input or output'}: {error.strerror or error}"
+        case sqlite3.Error():
+            return Exit.IO, f"the queue could not be read or written: {error}"
     where = traceback.extract_tb(error.__traceback__)[-1]
     what = f"{type(error).__name__}: {error} at {where.filename}:{where.lineno}"
     return Exit.BUG, f"a defect of Express, please report it: {what} (EXPRESS_DEBUG=1 shows the whole traceback)"

@@ -40,6 +40,16 @@ MEANING = {
 }
 
 
+def duration(text: str) -> float:
+    """A flag's duration in seconds, as typer wants what is wrong with it."""
+    from express import units
+
+    try:
+        return units.duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def usage(sentence: str) -> Exception:
     """What click raises for flags that do not go together, wherever this version of typer keeps it."""
     error: Exception = typer.BadParameter.__mro__[1](sentence)

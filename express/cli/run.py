@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from express import units
-from express.cli.exits import Exit, usage
+from express.cli.exits import Exit, duration, usage
 
 if TYPE_CHECKING:
     from express.config import Configuration
@@ -27,21 +26,15 @@ Examples:
 
 \b
 Addresses:
-  sources  kafka://HOST:PORT,.../TOPIC?group=NAME&start=earliest|latest|none&session=30s, file:PATH, stdin:
-  sinks    kafka://HOST:PORT,.../TOPIC, file:PATH, drop: (loss on purpose)
+  sources  kafka://HOST:PORT,.../TOPIC?group=NAME&start=earliest|latest|none&session=30s, file:PATH, stdin:,
+           queue:PATH?visibility=30s (an embedded queue, filled with express queue send)
+  sinks    kafka://HOST:PORT,.../TOPIC, file:PATH, queue:PATH, drop: (loss on purpose)
 
 A record is committed when its execution has ended and its result, or its dead letter, was acknowledged. Without --dead-letter the first
 failure stops the pipeline, with exit code 1. SIGTERM and Ctrl-C drain; a second one leaves at once.
 """
 
 _workers: list[Worker] = []
-
-
-def _duration(text: str) -> float:
-    try:
-        return units.duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def command(
@@ -52,9 +45,9 @@ def command(
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
     configuration: Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Everything from express.yaml.")] = None,
     ops: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The operations endpoint.  [default: 127.0.0.1:9464]")] = None,
-    drain: Annotated[Any, typer.Option(metavar="TIME", parser=_duration, help="How long a stop may take.  [default: 20s]")] = None,
+    drain: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="How long a stop may take.  [default: 20s]")] = None,
     in_flight: Annotated[int | None, typer.Option(metavar="N", min=1, help="Records in flight.  [default: 500]")] = None,
-    commit_every: Annotated[Any, typer.Option(metavar="TIME", parser=_duration, help="Between commits.  [default: 200ms]")] = None,
+    commit_every: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="Between commits.  [default: 200ms]")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow's name.  [default: the file's]")] = None,
 ) -> int:
     """Runs workflows over events: from one definition and flags, or several pipelines from a configuration."""
@@ -70,7 +63,7 @@ def command(
     if definition is None:
         raise usage("expected a DEFINITION with --source, or -c FILE")
     if source is None:
-        raise usage("expected --source ADDRESS, such as file:events.jsonl or kafka://localhost:9092/orders?group=orders")
+        raise usage("expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or kafka://localhost:9092/orders?group=orders")
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every}
     return _run(_from_flags(definition, source, functions or [], pipeline, in_flight, name, ops))
 

@@ -29,10 +29,25 @@ class Message(Protocol):
     timestamp: int  # milliseconds since the epoch
 
 
+def identity(message: Message) -> str | None:
+    """What a record of a source without offsets is called there (a message id, a stream's id), where its offset only numbers the delivery;
+    None where offsets say it."""
+    found: str | None = getattr(message, "id", None)
+    return found
+
+
 def execution_name(message: Message) -> str:
-    """``topic-partition-offset``, hashed when over 80 characters: stable over every redelivery of the same record."""
-    name = f"{message.topic}-{message.partition}-{message.offset}"
+    """``topic-partition-offset``, or the record's own id, hashed when over 80 characters: stable over every redelivery of a record."""
+    name = identity(message) or f"{message.topic}-{message.partition}-{message.offset}"
     return name if len(name) <= NAME_CHARACTERS else sha256(name.encode()).hexdigest()
+
+
+def place(message: Message, kind: str) -> dict[str, Any]:
+    """Where a record came from, as JSON: ``kind``, ``topic``, ``partition``, ``offset``, or an ``id`` of its own instead of an offset."""
+    found: dict[str, Any] = {"kind": kind, "topic": message.topic, "partition": message.partition, "offset": message.offset}
+    if (name := identity(message)) is not None:
+        found["offset"], found["id"] = None, name
+    return found
 
 
 def iso(wall: float) -> str:
@@ -109,10 +124,7 @@ class Execution(msgspec.Struct, eq=False):
         if message is None:
             return None
         return {
-            "kind": self.kind,
-            "topic": message.topic,
-            "partition": message.partition,
-            "offset": message.offset,
+            **place(message, self.kind),
             "key": None if message.key is None else _text(message.key),
             "headers": {name: _text(value) for name, value in message.headers},
             "timestamp": message.timestamp,

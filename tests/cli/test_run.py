@@ -149,7 +149,11 @@ SEE = "(see express run --help)"
 SAMPLE = "kafka://localhost:9092/orders?group=orders"
 WRONG: dict[str, tuple[tuple[str, ...], int, str | list[str]]] = {
     "no definition": (("run",), 2, f"expected a DEFINITION with --source, or -c FILE {SEE}"),
-    "no source": (("run", "orders.asl.json"), 2, f"expected --source ADDRESS, such as file:events.jsonl or {SAMPLE} {SEE}"),
+    "no source": (
+        ("run", "orders.asl.json"),
+        2,
+        f"expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or {SAMPLE} {SEE}",
+    ),
     "unknown flag": (("run", "--sauce", "x"), 2, f"No such option: --sauce (Possible options: --name, --source) {SEE}"),
     "flags beside a configuration": (
         ("run", "-c", "express.yaml", "--source", "stdin:", "--drain", "5s"),
@@ -209,7 +213,7 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str | list[str]]] = {
     "source of a later version": (
         ("run", "orders.asl.json", "--functions", "functions.py", "--source", "sqs://queue"),
         78,
-        "--source: sqs://queue: this version of Express has no sqs: source; it has kafka:, file:, stdin:, memory:",
+        "--source: sqs://queue: this version of Express has no sqs: source; it has kafka:, file:, stdin:, queue:, memory:",
     ),
     "source that is not there": (
         ("run", "orders.asl.json", "--functions", "functions.py", "--source", "file:gone.jsonl"),
