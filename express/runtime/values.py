@@ -245,22 +245,19 @@ def adopt(value: Any, limit: int = PAYLOAD, state: str = "") -> Any:
         # Short ASCII names and texts and plain numbers, as most results are: a look at each is faster than asking orjson
         try:
             for name, item in value.items():
-                if name.__class__ is not str or not name.isascii() or len(name) > SHORT:
-                    break
-                inner = item.__class__
-                if inner is float:
-                    if item - item:  # NaN and infinity are the numbers that differ from themselves
-                        break
-                elif inner is bool:
-                    pass
-                elif inner is str:
-                    if not item.isascii() or len(item) > SHORT:
-                        break
-                elif inner is int:
-                    if not -WIDE < item < WIDE:
-                        break
-                elif item is not None:
-                    break
+                if name.__class__ is str and len(name) <= SHORT and name.isascii():
+                    inner = item.__class__
+                    if inner is bool or item is None:
+                        continue
+                    if inner is float:
+                        if item - item == 0.0:  # not so for NaN and infinity
+                            continue
+                    elif inner is str:
+                        if len(item) <= SHORT and item.isascii():
+                            continue
+                    elif inner is int and -WIDE < item < WIDE:
+                        continue
+                break
             else:
                 return value.copy()
         except RuntimeError:  # another thread still changes it
