@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 NODES: frozenset[type[ast.AST]] = frozenset({
     ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.arguments, ast.arg, ast.Return, ast.Raise, ast.Expr, ast.Pass,
-    ast.Assign, ast.AugAssign, ast.NamedExpr, ast.If, ast.While, ast.Break, ast.Continue, ast.Try, ast.ExceptHandler, ast.Await,
+    ast.Assign, ast.AugAssign, ast.NamedExpr, ast.If, ast.For, ast.While, ast.Break, ast.Continue, ast.Try, ast.ExceptHandler, ast.Await,
     ast.Name, ast.Load, ast.Store, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Starred,
     ast.Dict, ast.List, ast.Tuple, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.Mod,
     ast.IfExp,
@@ -25,6 +25,7 @@ ATTRIBUTES = frozenset({
     "result", "raised", "failure", "error",  # a binding's, a failure's
     "counters", "delay",  # a Retry's
     "isascii", "decode",  # an event's text's
+    "copy", "values",  # a payload's
 })  # fmt: skip
 
 

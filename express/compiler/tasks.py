@@ -17,6 +17,7 @@ from express.runtime.limits import PAYLOAD
 if TYPE_CHECKING:
     from express.compiler.flow import Frame
 
+FEW = 8  # fields that are looked at one by one
 WRAPPING = 4_096  # bytes that a resource may put around a function's result
 
 
@@ -102,11 +103,13 @@ class _Task:
         payload: Piece = Leaf(scope.variable)
         if state.parameters is not None:
             payload = frame.traces.seen("afterParameters", data.expression(state.parameters, scope, "Parameters"))
-        if not self._given_away():
+        if self.function is not None and self._flat(payload, scope):
+            payload = self._copied(scope.variable)
+        elif not self._given_away():
             payload = call("copy", payload)
         if self.function is not None:
             # What goes wrong inside this `try` is the function's, so the payload is computed before it
-            if flat(payload) != scope.variable:
+            if flat(payload) not in (scope.variable, "given"):
                 source.statement("given = ", payload)
                 payload = Leaf("given")
             with source.block("try:"):
@@ -134,6 +137,19 @@ class _Task:
         if data.shared(state.parameters) or not only_once(state.parameters):
             return False
         return all(catcher.result_path == ROOT for catcher in state.catch)
+
+    def _flat(self, payload: Piece, scope: data.Scope) -> bool:
+        """Whether the payload must be copied and is the data itself, of few fields: often all plain, and then copied without a call."""
+        fields = self.frame.facts.fields
+        return flat(payload) == scope.variable == "data" and fields is not None and len(fields) <= FEW and not self._given_away()
+
+    def _copied(self, variable: str) -> Leaf:
+        source = self.frame.source
+        source.line(f"given = {variable}.copy()")
+        with source.block("for value in given.values():"), source.block("if value.__class__ in CONTAINERS:"):
+            source.line(f"given = copy({variable})")
+            source.line("break")
+        return Leaf("given")
 
     def _timeout(self, scope: data.Scope) -> Piece | None:
         """TimeoutSeconds; TimeoutSecondsPath is evaluated before Parameters are."""

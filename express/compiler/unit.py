@@ -65,6 +65,6 @@ class Unit:
 
 # Names with a meaning of their own in every function
 PARAMETERS = frozenset({
-    "data", "execution", "since", "begun", "left", "seconds", "error", "failure", "result", "output", "given", "attempt", "tries", "tried",
-    "delay", "raw", "items", "index", "item_value", "entered_time", "turns", "step", "run", "timeout",
+    "data", "execution", "since", "begun", "left", "seconds", "error", "failure", "result", "output", "given", "value", "attempt", "tries",
+    "tried", "delay", "raw", "items", "index", "item_value", "entered_time", "turns", "step", "run", "timeout",
 })  # fmt: skip
