@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
-from tests.reference.expressions import Missing, is_number, path
+from tests.reference.expressions import Missing, Roots, is_number, path
 
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -31,23 +31,23 @@ def instant(text: str) -> Fraction | None:
     return seconds
 
 
-def holds(rule: dict[str, Any], data: Any, context: Any) -> bool:
+def holds(rule: dict[str, Any], roots: Roots) -> bool:
     if "And" in rule:
-        return all(holds(inner, data, context) for inner in rule["And"])
+        return all(holds(inner, roots) for inner in rule["And"])
     if "Or" in rule:
-        return any(holds(inner, data, context) for inner in rule["Or"])
+        return any(holds(inner, roots) for inner in rule["Or"])
     if "Not" in rule:
-        return not holds(rule["Not"], data, context)
+        return not holds(rule["Not"], roots)
     operator, operand = next((name, value) for name, value in rule.items() if name not in ("Variable", "Next", "Comment"))
     if operator == "IsPresent":
         try:
-            path(rule["Variable"], data, context)
+            path(rule["Variable"], roots)
         except Missing:
             return operand is False
         return operand is True
-    value = path(rule["Variable"], data, context)
+    value = path(rule["Variable"], roots)
     if operator.endswith("Path"):
-        operator, operand = operator.removesuffix("Path"), path(operand, data, context)
+        operator, operand = operator.removesuffix("Path"), path(operand, roots)
     return compare(operator, value, operand)
 
 

@@ -12,7 +12,7 @@ import math
 import random
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Missing(Exception):  # noqa: N818 - named for what happened
@@ -285,50 +285,63 @@ def equal(one: Any, other: Any) -> bool:
     return (type(one) is type(other) or (is_number(one) and is_number(other))) and bool(one == other)
 
 
-def path(text: str, data: Any, context: Any) -> Any:
-    """A path as a whole text: ``$.a[0]``, ``$$.State.Name``."""
+class Roots(NamedTuple):
+    """What paths begin at: ``$``, ``$$``, and ``$name`` for each variable."""
+
+    data: Any
+    context: Any
+    variables: dict[str, Any]
+
+
+def path(text: str, roots: Roots) -> Any:
+    """A path as a whole text: ``$.a[0]``, ``$$.State.Name``, ``$total``."""
     reader = Text(text)
-    result = _path(reader, data, context)
+    result = _path(reader, roots)
     assert reader.at == len(text), text
     return result
 
 
-def _path(reader: Text, data: Any, context: Any) -> Any:
+def _path(reader: Text, roots: Roots) -> Any:
     if reader.take("$$"):
-        return walk(read_path(reader), context)
+        return walk(read_path(reader), roots.context)
     reader.must("$")
-    return walk(read_path(reader), data)
+    name = reader.while_in(lambda character: character.isalnum() or character == "_")
+    if not name:
+        return walk(read_path(reader), roots.data)
+    if name not in roots.variables:
+        raise Missing
+    return walk(read_path(reader), roots.variables[name])
 
 
 # --- Intrinsic functions ----------------------------------------------------------------------------------------------------------
 
 
-def intrinsic(text: str, data: Any, context: Any) -> Any:
+def intrinsic(text: str, roots: Roots) -> Any:
     reader = Text(text)
-    result = _call(reader, data, context)
+    result = _call(reader, roots)
     assert reader.at == len(text), text
     return result
 
 
-def _call(reader: Text, data: Any, context: Any) -> Any:
+def _call(reader: Text, roots: Roots) -> Any:
     reader.must("States.")
     name = reader.while_in(str.isalnum)
     reader.must("(")
     arguments: list[Any] = []
     reader.spaces()
     while not reader.take(")"):
-        arguments.append(_argument(reader, data, context, template=name == "Format" and not arguments))
+        arguments.append(_argument(reader, roots, template=name == "Format" and not arguments))
         reader.spaces()
         if reader.take(","):
             reader.spaces()
     return INTRINSICS[name](*arguments)
 
 
-def _argument(reader: Text, data: Any, context: Any, template: bool) -> Any:
+def _argument(reader: Text, roots: Roots, template: bool) -> Any:
     if reader.text.startswith("States.", reader.at):
-        return _call(reader, data, context)
+        return _call(reader, roots)
     if reader.peek() == "$":
-        return _path(reader, data, context)
+        return _path(reader, roots)
     if reader.peek() == "'":
         if not template:
             return reader.quoted("'")
@@ -506,20 +519,20 @@ INTRINSICS: dict[str, Callable[..., Any]] = {
 # --- Payload templates ------------------------------------------------------------------------------------------------------------
 
 
-def template(value: Any, data: Any, context: Any) -> Any:
+def template(value: Any, roots: Roots) -> Any:
     """A payload template: fields whose names end in ``.$`` are computed."""
     if isinstance(value, dict):
         out = {}
         for name, inner in value.items():
             if name.endswith(".$"):
-                out[name[:-2]] = expression(inner, data, context)
+                out[name[:-2]] = expression(inner, roots)
             else:
-                out[name] = template(inner, data, context)
+                out[name] = template(inner, roots)
         return out
     if isinstance(value, list):
-        return [template(inner, data, context) for inner in value]
+        return [template(inner, roots) for inner in value]
     return value
 
 
-def expression(text: str, data: Any, context: Any) -> Any:
-    return intrinsic(text, data, context) if text.startswith("States.") else path(text, data, context)
+def expression(text: str, roots: Roots) -> Any:
+    return intrinsic(text, roots) if text.startswith("States.") else path(text, roots)

@@ -1,0 +1,183 @@
+"""A JSONata expression and what it may look at in, its value out. The language is evaluated by jsonata-python, which the engine does not use.
+
+AWS adds functions to the language, and rules: what is undefined, a function or fails is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import re
+import uuid
+from functools import lru_cache
+from typing import Any
+
+from jsonata import Jsonata
+from jsonata.parser import Parser
+from jsonata.utils import Utils
+
+from tests.reference.expressions import equal
+
+
+Symbol = Parser.Symbol
+
+
+class QueryFailed(Exception):  # noqa: N818
+    """The expression gives nothing, a function, or raises: States.QueryEvaluationError."""
+
+
+def is_query(value: Any) -> bool:
+    """``{% expression %}``."""
+    return isinstance(value, str) and value.startswith("{%") and value.endswith("%}") and len(value) >= 4
+
+
+def query(text: str, states: dict[str, Any], variables: dict[str, Any]) -> Any:
+    """What the expression between ``{%`` and ``%}`` gives."""
+    expression = _parsed(text[2:-2])
+    bindings = {"states": states, **variables}
+    try:
+        value = expression.evaluate(None, {name: Utils.NULL_VALUE if each is None else _copy(each) for name, each in bindings.items()})
+    except RecursionError:
+        raise
+    except Exception as error:  # whatever it raises: the expression failed
+        raise QueryFailed(str(error)) from None
+    if value is None:
+        raise QueryFailed("undefined")
+    return plain(value)
+
+
+def template(value: Any, states: dict[str, Any], variables: dict[str, Any]) -> Any:
+    """A JSON value in which each text of the form ``{% %}`` is computed."""
+    if is_query(value):
+        return query(value, states, variables)
+    if isinstance(value, dict):
+        return {name: template(each, states, variables) for name, each in value.items()}
+    if isinstance(value, list):
+        return [template(each, states, variables) for each in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """JSON values only; numbers as JavaScript would write them."""
+    if value is Utils.NULL_VALUE or value is None:
+        return None
+    if isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise QueryFailed("not a number of JSON")
+        return int(value) if value == int(value) and abs(value) < 2**53 else value
+    if isinstance(value, dict):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(each) for each in value]
+    try:
+        return [plain(each) for each in iter(value)]
+    except TypeError:
+        raise QueryFailed("a function") from None
+
+
+def _copy(value: Any) -> Any:
+    """JavaScript knows one type of number: 1.0 is 1."""
+    return json.loads(json.dumps(value), parse_float=lambda text: int(float(text)) if float(text).is_integer() else float(text))
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Jsonata:
+    expression = Jsonata(text)
+    expression.set_output_convert_nulls(False)
+    for name, function in FUNCTIONS.items():
+        expression.register_lambda(name, function)
+    return expression
+
+
+# --- What AWS adds ------------------------------------------------------------------------------------------------------------------
+
+
+def _partition(items: Any, size: Any) -> Any:
+    if items is None:
+        return None
+    items = items if isinstance(items, list) else [items]
+    size = math.floor(size)
+    if size < 1:
+        raise ValueError("the size is not positive")
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _range(first: Any, last: Any, step: Any) -> Any:
+    if step == 0:
+        raise ValueError("the step is 0")
+    out = []
+    while (first <= last if step > 0 else first >= last) and len(out) <= 1_000:
+        out.append(first)
+        first += step
+    if len(out) > 1_000:
+        raise ValueError("too many")
+    return _sequence(out)
+
+
+def _sequence(values: list[Any]) -> Any:
+    """What a path gives: nothing for no value, the value itself for one."""
+    return None if not values else values[0] if len(values) == 1 else values
+
+
+def _string(value: Any, pretty: Any = False) -> Any:
+    """``$string``, which jsonata-python writes in ASCII."""
+    if value is None or isinstance(value, str):
+        return value
+    if callable(value) or isinstance(value, Symbol):
+        return ""
+    return json.dumps(_rounded(plain(value)), separators=(",", ":"), ensure_ascii=False)
+
+
+def _distinct(values: Any) -> Any:
+    """``$distinct``, for which jsonata-python takes true and 1 as the same."""
+    if not isinstance(values, list) or len(values) < 2:
+        return values
+    out: list[Any] = []
+    for value in values:
+        if not any(equal(value, each) for each in out):
+            out.append(value)
+    return _sequence(out) if getattr(values, "sequence", False) else out
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers of at most 15 digits."""
+    if isinstance(value, float):
+        return plain(float(f"{value:.15g}"))
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value
+
+
+def _hash(text: Any, algorithm: Any) -> Any:
+    return None if text is None else hashlib.new(algorithm.lower().replace("-", ""), text.encode()).hexdigest()
+
+
+def _random(seed: Any = None) -> float:
+    return random.Random(seed).random()
+
+
+def _parse(text: Any) -> Any:
+    if text is None:
+        return None
+    found = json.loads(text, parse_constant=_not_json)
+    return Utils.NULL_VALUE if found is None else found
+
+
+def _not_json(word: str) -> Any:
+    raise ValueError(re.sub(r"\s", " ", word))
+
+
+FUNCTIONS = {
+    "partition": _partition,
+    "range": _range,
+    "hash": _hash,
+    "random": _random,
+    "uuid": lambda: str(uuid.uuid4()),
+    "parse": _parse,
+    "string": _string,
+    "distinct": _distinct,
+}
