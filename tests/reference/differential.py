@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import copy
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import express
+from express.observers.recording import Recording
+from express.runtime.failures import StateError
 from express.testing import VirtualClock
 from tests.reference import interpreter, machines
+from tests.reference.expressions import copied
+from tests.reference.failures import SAID
 
 NAME = "execution-1"
+TRACED = 4  # one case of so many is compiled with trace=True, and every state's input, output and successor are compared
+AS_TEXT = 7  # one case of so many also runs as the dispatcher runs it: text in, text out
 
 
 @dataclass
@@ -32,7 +38,7 @@ class Difference:
 
 @dataclass
 class Tally:
-    """How much was compared, and of what."""
+    """How much was compared, and of what. ``features`` are counted once for a pair in which a state that has them was entered."""
 
     pairs: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -40,11 +46,40 @@ class Tally:
     endings: Counter[str] = field(default_factory=Counter)
     traces: int = 0
 
+    def add(self, other: Tally) -> None:
+        self.pairs += other.pairs
+        self.traces += other.traces
+        for mine, theirs in ((self.skipped, other.skipped), (self.features, other.features), (self.endings, other.endings)):
+            mine.update(theirs)
 
-def compare(seed: int, tally: Tally) -> Iterator[Difference]:
-    case = machines.case(seed)
+    def count(self, case: machines.Case, expected: interpreter.Result) -> None:
+        self.pairs += 1
+        found = set(case.features.get("", ()))
+        for name in expected.entered:
+            found |= case.features.get(name, set())
+        found |= {"Retry: tried again"} if expected.retried else set()
+        found |= {"Retry: tried again, twice or more"} if max(expected.retried.values(), default=0) > 1 else set()
+        found |= {"Catch: caught"} if expected.caught else set()
+        found |= {f"error: {error}" for error in expected.errors if error in ERRORS}
+        self.features.update(found)
+        error = expected.error if expected.error is None or expected.error in ERRORS else "own error"
+        self.endings[f"{expected.status} {error}"] += 1
+
+
+ERRORS = {
+    "States.Runtime", "States.IntrinsicFailure", "States.QueryEvaluationError", "States.ResultPathMatchFailure", "States.NoChoiceMatched",
+    "States.DataLimitExceeded", "States.Timeout",
+}  # fmt: skip
+
+
+def compare(seed: int, tally: Tally, inputs: int = 4) -> Iterator[Difference]:
+    return compare_case(machines.case(seed, inputs), seed, tally)
+
+
+def compare_case(case: machines.Case, seed: int, tally: Tally) -> Iterator[Difference]:
+    traced = seed % TRACED == 0
     try:
-        program = express.compile(copy.deepcopy(case.definition), name="differential", functions=functions(case))
+        program = express.compile(copied(case.definition), name="differential", functions=functions(case), trace=traced)
     except Exception as error:
         yield Difference(seed, "does not compile", None, case.definition, f"{type(error).__name__}: {error}")
         return
@@ -57,38 +92,77 @@ def compare(seed: int, tally: Tally) -> Iterator[Difference]:
         if expected.ambiguous:
             tally.skipped["ambiguous"] += 1
             continue
-        before = _counts(program)
-        given = copy.deepcopy(data)
-        try:
-            outcome = program.run(given, clock=VirtualClock(machines.START.timestamp()), name=NAME)
-        except Exception as error:
-            yield Difference(seed, "crashed", data, expected, f"{type(error).__name__}: {error}")
-            continue
-        tally.pairs += 1
-        tally.features.update(case.features.keys())
-        tally.endings[f"{expected.status} {expected.error if expected.error not in machines.ERRORS else 'own error'}"] += 1
-        if (outcome.status, outcome.error) != (expected.status, expected.error):
-            got = f"{outcome.status} {outcome.error} {outcome.cause} in {outcome.state}: {outcome.output}"
-            yield Difference(seed, "ending", data, f"{expected.status} {expected.error} {expected.cause}: {expected.output}", got)
-            continue
-        if outcome.status == "SUCCEEDED" and not same(expected.output, outcome.output):
-            yield Difference(seed, "output", data, expected.output, outcome.output)
-        if outcome.status == "FAILED" and not same(expected.cause, outcome.cause):
-            yield Difference(seed, "cause", data, expected.cause, outcome.cause)
-        if not same(data, given):
-            yield Difference(seed, "the input was changed", data, data, given)
-        if not expected.cut:
-            tally.traces += 1
-            after = _counts(program)
-            for kind, wanted in (("entered", expected.entered), ("retried", expected.retried), ("caught", expected.caught)):
-                got = after[kind] - before[kind]
-                if got != wanted:
-                    yield Difference(seed, f"trace: {kind}", data, dict(wanted - got), dict(got - wanted))
+        tally.count(case, expected)
+        yield from _pair(program, seed, data, expected, tally, recording=Recording() if traced else None)
+        if seed % AS_TEXT == 0 and program.plain and program.anonymous:
+            yield from _as_text(program, seed, data, expected)
+
+
+def _pair(
+    program: express.Program, seed: int, data: Any, expected: interpreter.Result, tally: Tally, recording: Recording | None
+) -> Iterator[Difference]:
+    before = _counts(program)
+    given = copied(data)
+    try:
+        outcome = program.run(given, clock=VirtualClock(machines.START.timestamp()), name=NAME, trace=recording)
+    except Exception as error:
+        yield Difference(seed, "crashed", data, expected, f"{type(error).__name__}: {error}")
+        return
+    if (outcome.status, outcome.error) != (expected.status, expected.error):
+        got = f"{outcome.status} {outcome.error} {outcome.cause} in {outcome.state}: {outcome.output}"
+        yield Difference(seed, "ending", data, f"{expected.status} {expected.error} {expected.cause}: {expected.output}", got)
+        return
+    if outcome.status == "SUCCEEDED" and not same(expected.output, outcome.output):
+        yield Difference(seed, "output", data, expected.output, outcome.output)
+    if outcome.status == "FAILED" and not same(expected.cause, outcome.cause):
+        yield Difference(seed, "cause", data, expected.cause, outcome.cause)
+    if not same(data, given):
+        yield Difference(seed, "the input was changed", data, data, given)
+    if expected.cut:
+        return
+    tally.traces += 1
+    after = _counts(program)
+    for kind, wanted in (("entered", expected.entered), ("retried", expected.retried), ("caught", expected.caught)):
+        got = after[kind] - before[kind]
+        if got != wanted:
+            yield Difference(seed, f"trace: {kind}", data, dict(wanted - got), dict(got - wanted))
+    if recording is not None:
+        yield from _steps(seed, data, expected, recording)
+
+
+def _steps(seed: int, data: Any, expected: interpreter.Result, recording: Recording) -> Iterator[Difference]:
+    """Every state's input, output and successor, in the order of each machine."""
+    actual: dict[str, list[Any]] = {}
+    for visit in recording.visits:
+        left = [visit.output, visit.next] if visit.status in ("SUCCEEDED", "CAUGHT") else None
+        actual.setdefault(visit.trail[: len(visit.trail) - len(visit.name)], []).append([visit.name, visit.input, left])
+    wanted = {
+        trail: [[step.name, step.input, None if step.left is None else list(step.left)] for step in steps]
+        for trail, steps in expected.steps.items()
+    }
+    if wanted.keys() != actual.keys():
+        yield Difference(seed, "trace: branches", data, sorted(wanted), sorted(actual))
+        return
+    for trail, steps in wanted.items():
+        if not same(steps, actual[trail]):
+            yield Difference(seed, f"trace: steps of {trail or 'the workflow'}", data, steps, actual[trail])
+            return
+
+
+def _as_text(program: express.Program, seed: int, data: Any, expected: interpreter.Result) -> Iterator[Difference]:
+    try:
+        found: Any = json.loads(program.process(json.dumps(data).encode(), None))
+        ending = ("SUCCEEDED", None)
+    except StateError as error:
+        found, ending = None, ("FAILED", error.error)
+    if ending != (expected.status, expected.error) or (ending[0] == "SUCCEEDED" and not same(expected.output, found)):
+        yield Difference(seed, "as text", data, (expected.status, expected.error, expected.output), (ending, found))
 
 
 def same(expected: Any, actual: Any) -> bool:
-    """Equal, numbers in their spelling too. What the engine says in its own words may be anything."""
-    if isinstance(expected, str) and interpreter.SAID in expected:
+    """Equal, numbers in their spelling too, unless JSONata has looked at them: to it, 1.0 is 1. What the engine says in its own words may
+    be anything."""
+    if isinstance(expected, str) and SAID in expected:
         return actual is None or isinstance(actual, str)
     if type(expected) is not type(actual):
         return False
@@ -107,7 +181,7 @@ def _function(case: machines.Case, name: str, waits: bool) -> Callable[..., Any]
     """A function that answers as the case says, and then spoils what it was given and what it gave: nobody may notice."""
 
     def answer(event: Any, context: Any) -> interpreter.Answer:
-        found = case.tasks(name, copy.deepcopy(event), context.attempt)
+        found = case.tasks(name, copied(event), context.attempt)
         if isinstance(event, dict):
             event["spoilt"] = True
         elif isinstance(event, list):
@@ -120,7 +194,7 @@ def _function(case: machines.Case, name: str, waits: bool) -> Callable[..., Any]
 
         @express.function(name, run="inline")
         def inline(event: Any, context: Any) -> Any:
-            return copy.deepcopy(answer(event, context).value)
+            return copied(answer(event, context).value)
 
         return inline
 
@@ -128,7 +202,7 @@ def _function(case: machines.Case, name: str, waits: bool) -> Callable[..., Any]
     async def waiting(event: Any, context: Any) -> Any:
         seconds = case.functions[name][min(context.attempt, len(case.functions[name])) - 1].seconds
         await asyncio.sleep(seconds)
-        return copy.deepcopy(answer(event, context).value)
+        return copied(answer(event, context).value)
 
     return waiting
 

@@ -12,6 +12,7 @@ import math
 import random
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 
@@ -295,22 +296,32 @@ class Roots(NamedTuple):
 
 def path(text: str, roots: Roots) -> Any:
     """A path as a whole text: ``$.a[0]``, ``$$.State.Name``, ``$total``."""
+    root, steps = _whole_path(text)
+    return _walk_from(root, steps, roots)
+
+
+@lru_cache(maxsize=4_096)
+def _whole_path(text: str) -> tuple[str, Steps]:
     reader = Text(text)
-    result = _path(reader, roots)
+    found = _read_root(reader), read_path(reader)
     assert reader.at == len(text), text
-    return result
+    return found
 
 
-def _path(reader: Text, roots: Roots) -> Any:
+def _read_root(reader: Text) -> str:
+    """``$``, ``$$`` or ``$name``."""
     if reader.take("$$"):
-        return walk(read_path(reader), roots.context)
+        return "$$"
     reader.must("$")
-    name = reader.while_in(lambda character: character.isalnum() or character == "_")
-    if not name:
-        return walk(read_path(reader), roots.data)
-    if name not in roots.variables:
+    return "$" + reader.while_in(lambda character: character.isalnum() or character == "_")
+
+
+def _walk_from(root: str, steps: Steps, roots: Roots) -> Any:
+    if root in ("$", "$$"):
+        return walk(steps, roots.data if root == "$" else roots.context)
+    if root[1:] not in roots.variables:
         raise Missing
-    return walk(read_path(reader), roots.variables[name])
+    return walk(steps, roots.variables[root[1:]])
 
 
 # --- Intrinsic functions ----------------------------------------------------------------------------------------------------------
@@ -341,7 +352,7 @@ def _argument(reader: Text, roots: Roots, template: bool) -> Any:
     if reader.text.startswith("States.", reader.at):
         return _call(reader, roots)
     if reader.peek() == "$":
-        return _path(reader, roots)
+        return _walk_from(_read_root(reader), read_path(reader), roots)
     if reader.peek() == "'":
         if not template:
             return reader.quoted("'")
@@ -357,9 +368,19 @@ def _argument(reader: Text, roots: Roots, template: bool) -> Any:
     return reader.number()
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def text_of(value: Any) -> str:
     """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+def copied(value: Any) -> Any:
+    """The same JSON value, made of objects of its own: what was one object in two places becomes two."""
+    if isinstance(value, dict):
+        return {name: copied(each) for name, each in value.items()}
+    return [copied(each) for each in value] if isinstance(value, list) else value
 
 
 def _need(condition: bool, reason: str) -> None:

@@ -7,16 +7,14 @@ the one that fails first in time decides. What a state computes is in ``visits``
 
 from __future__ import annotations
 
-import copy
 import heapq
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.reference.expressions import text_of
+from tests.reference.expressions import copied, text_of
 from tests.reference.failures import SAID, Failed, failing, matches
 from tests.reference.visits import LANGUAGES, LIMIT, Assigned, Jsonata, JsonPath
 
@@ -42,7 +40,18 @@ Tasks = Callable[[str, Any, int], Answer]  # function, payload, attempt (from 1)
 
 
 @dataclass
+class Step:
+    """A state was entered with ``input``; if it was left, ``left`` is its output and the next state's name (None: the machine's end)."""
+
+    name: str
+    input: Any
+    left: tuple[Any, str | None] | None = None
+
+
+@dataclass
 class Result:
+    """``steps`` are in the order of each machine, by the Parallels and Maps around it: ``{"Fan[0]/": [...]}``."""
+
     status: str
     output: Any = None
     error: str | None = None
@@ -50,8 +59,8 @@ class Result:
     entered: Counter[str] = field(default_factory=Counter)
     retried: Counter[str] = field(default_factory=Counter)
     caught: Counter[tuple[str, str]] = field(default_factory=Counter)
-    visited: list[str] = field(default_factory=list)
-    concurrent: bool = False  # somebody waited while others ran: the order of ``visited`` is not said anywhere
+    errors: set[str | None] = field(default_factory=set)  # all that states failed with
+    steps: dict[str, list[Step]] = field(default_factory=dict)
     ambiguous: bool = False  # two branches failed at the same time: which one decides is not said anywhere
     cut: bool = False  # branches were stopped: how far they had come is not said anywhere
 
@@ -62,11 +71,13 @@ class Endless(Exception):  # noqa: N818
 
 @dataclass
 class Around:
-    """What is around a machine: the query language, a Map's item in the Context Object, the variables of the outer scopes."""
+    """What is around a machine: the query language, a Map's item in the Context Object, the variables of the outer scopes, and the
+    states and numbers of the branches it is in."""
 
     language: str
     item: dict[str, Any]
     variables: dict[str, Any]
+    trail: str = ""
 
 
 class Interpreter:
@@ -87,6 +98,7 @@ class Interpreter:
             self.result.output, _ = self.machine(self.definition, data, 0.0, Around(language, {}, {}))
         except Failed as failure:
             self.result.status = "TIMED_OUT" if failure.timed_out else "FAILED"
+            self.result.errors.add(failure.error)
             self.result.error, self.result.cause = failure.error, failure.cause
         return self.result
 
@@ -99,7 +111,8 @@ class Interpreter:
         name: str | None = machine["StartAt"]
         while name is not None:
             self.result.entered[name] += 1
-            self.result.visited.append(name)
+            step = Step(name, data)
+            self.result.steps.setdefault(around.trail, []).append(step)
             if self.result.entered.total() > ENDLESS:
                 raise Endless
             state = machine["States"][name]
@@ -111,6 +124,7 @@ class Interpreter:
             finally:
                 self.result.ambiguous |= visit.unsaid
             own.update(assigned)
+            step.left = data, name
         return data, now
 
     def context(self, name: str, now: float, item: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +187,7 @@ class Interpreter:
             function = (payload["FunctionName"] if invoke else resource).split(":function:")[-1].split(":")[0]
             self.result.ambiguous |= len(text_of(payload).encode()) > LIMIT
             given = payload.get("Payload", {}) if invoke else payload
-            answer = self.tasks(function, copy.deepcopy(given), attempt)
+            answer = self.tasks(function, copied(given), attempt)
             if answer.waits:
                 self.waited += 1
             if timeout is not None and answer.seconds > timeout:
@@ -194,9 +208,12 @@ class Interpreter:
     def parallel(self, visit: Place, now: float, around: Around) -> Left:
         def once(attempt: int, now: float) -> tuple[Any, float]:
             given = visit.payload()
-            inner = Around(around.language, around.item, visit.variables)
-            runs = [lambda now, branch=branch: self.machine(branch, given, now, inner) for branch in visit.state["Branches"]]
-            return self.together(runs, 0, now)
+
+            def one(index: int, branch: dict[str, Any]) -> Callable[[float], tuple[Any, float]]:
+                inner = Around(around.language, around.item, visit.variables, f"{around.trail}{visit.name}[{index}]/")
+                return lambda now: self.machine(branch, given, now, inner)
+
+            return self.together([one(index, branch) for index, branch in enumerate(visit.state["Branches"])], 0, now)
 
         return self.tried(visit, now, once)
 
@@ -210,7 +227,8 @@ class Interpreter:
                 def run(now: float) -> tuple[Any, float]:
                     with failing(now):
                         given = visit.item(value, {**visit.context, **item})
-                    return self.machine(processor, given, now, Around(around.language, item, visit.variables))
+                    inner = Around(around.language, item, visit.variables, f"{around.trail}{visit.name}[{index}]/")
+                    return self.machine(processor, given, now, inner)
 
                 return run
 
@@ -239,7 +257,6 @@ class Interpreter:
             ends.append(end)
             heapq.heappush(free, end)
         in_order = self.waited == before  # nobody waited: the branches really ran one after the other
-        self.result.concurrent |= not in_order
         self.waited += 1
         if failures:
             self.result.cut |= len(runs) > 1
@@ -269,6 +286,7 @@ class Interpreter:
             except Failed as failure:
                 if failure.timed_out:
                     raise
+                self.result.errors.add(failure.error)
                 now = failure.time
                 visit.now = now
                 delay = self.delay(retriers, used, failure)
@@ -304,4 +322,4 @@ setattr(Interpreter, "pass", Interpreter.pass_)  # a keyword of Python, a state 
 def run(definition: dict[str, Any], data: Any, tasks: Tasks, *, name: str = "reference", start: datetime | None = None) -> Result:
     """One execution of a definition."""
     moment = start or datetime(2024, 1, 1, tzinfo=UTC)
-    return Interpreter(json.loads(json.dumps(definition)), tasks, name=name, start=moment).run(copy.deepcopy(data))
+    return Interpreter(definition, tasks, name=name, start=moment).run(copied(data))

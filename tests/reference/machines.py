@@ -1,7 +1,7 @@
 """Random machines, inputs and outcomes of tasks: a seed in, a case out. The same seed gives the same case, everywhere and always.
 
 Every definition is one that AWS would accept. Inputs mostly have the fields that the paths of the machines name, so that executions come
-far; some have not, so that they fail.
+far; some have not, so that they fail. States in JSONata are made in ``jsonata_states``.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.reference.interpreter import Answer
+from tests.reference.jsonata_states import JsonataStates
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ERRORS = ["OutOfStock", "Throttled", "Custom.Error"]
 CAUGHT = ["States.ALL", "States.TaskFailed", "States.Timeout", "States.IntrinsicFailure", "States.NoChoiceMatched",
-          "States.ResultPathMatchFailure", "States.DataLimitExceeded"]  # fmt: skip
+          "States.ResultPathMatchFailure", "States.DataLimitExceeded", "States.QueryEvaluationError"]  # fmt: skip
 COMPARISONS = ["Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals"]
 
 # Where a value of a type is found in the inputs, mostly
@@ -40,12 +41,13 @@ PLACES = {
 
 @dataclass
 class Case:
-    """``functions``: what each function answers at its first, second, ... attempt (the last one from then on)."""
+    """``functions``: what each function answers at its first, second, ... attempt (the last one from then on). ``features``: what of the
+    language each state uses, by its name; the workflow's own by the name ``""``."""
 
     definition: dict[str, Any]
     inputs: list[Any]
     functions: dict[str, list[Answer]]
-    features: Counter[str] = field(default_factory=Counter)
+    features: dict[str, set[str]] = field(default_factory=dict)
 
     def tasks(self, function: str, payload: Any, attempt: int) -> Answer:
         answers = self.functions[function]
@@ -62,15 +64,35 @@ def case(seed: int, inputs: int = 4) -> Case:
     return _Maker(seed).case(inputs)
 
 
+@dataclass
+class Variable:
+    """``kind``: number, text, list, or input (an object like those that workflows are given)."""
+
+    name: str
+    kind: str
+
+
 class _Maker:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.functions: dict[str, list[Answer]] = {}
-        self.features: Counter[str] = Counter()
+        self.features: dict[str, set[str]] = defaultdict(set)
+        self.owner = ""  # the state that is being made
         self.names = 0
+        self.visible: list[Variable] = []  # to the state that is being made
+        self.own: list[Variable] = []  # of the innermost scope: what a state may assign to
+        self.with_variables = self.chance(0.5)
+        self.jsonata = self.random.choice([0.0, 0.0, 0.0, 0.4, 0.4, 1.0])  # how many states are in JSONata
+        self.in_jsonata = JsonataStates(self)
 
     def case(self, inputs: int) -> Case:
         definition = self.machine(depth=0)
+        if self.jsonata == 1:
+            definition["QueryLanguage"] = "JSONata"
+        elif self.chance(0.1):
+            definition["QueryLanguage"] = "JSONPath"
+        self.owner = ""
+        self.has(f"QueryLanguage: {'mixed' if 0 < self.jsonata < 1 else definition.get('QueryLanguage', 'absent')}")
         if self.chance(0.1):
             definition["TimeoutSeconds"] = self.random.choice([5, 20, 60])
             self.has("workflow TimeoutSeconds")
@@ -84,7 +106,7 @@ class _Maker:
         return self.random.random() < part
 
     def has(self, feature: str) -> None:
-        self.features[feature] += 1
+        self.features[self.owner].add(feature)
 
     def pick(self, *choices: tuple[float, Callable[[], Any]]) -> Any:
         return self.random.choices([each for _, each in choices], [weight for weight, _ in choices])[0]()
@@ -116,7 +138,17 @@ class _Maker:
     def input(self) -> Any:
         if self.chance(0.02):
             return self.value()
-        whole = {
+        whole = self.whole()
+        if self.chance(0.25):
+            for name in list(whole):
+                if self.chance(0.08):
+                    del whole[name]
+                elif self.chance(0.1):
+                    whole[name] = self.value()
+        return whole
+
+    def whole(self) -> dict[str, Any]:
+        return {
             "n": self.number(),
             "m": self.random.randrange(10),
             "s": self.text(),
@@ -140,13 +172,6 @@ class _Maker:
             "it's": self.text(),
             "ü.b": self.text(),
         }
-        if self.chance(0.25):
-            for name in list(whole):
-                if self.chance(0.08):
-                    del whole[name]
-                elif self.chance(0.1):
-                    whole[name] = self.value()
-        return whole
 
     # --- Paths and expressions ------------------------------------------------------------------------------------------------------
 
@@ -157,7 +182,7 @@ class _Maker:
             kind = "missing"
         elif self.chance(0.03):
             kind = self.random.choice(list(PLACES))
-        found = self.random.choice(PLACES[kind])
+        found = self.variable_place(kind) or self.random.choice(PLACES[kind])
         for mark, name in (
             ("[*]", "wildcard"),
             ("..", "deep scan"),
@@ -169,6 +194,21 @@ class _Maker:
             if mark in found:
                 self.has(f"path: {name}")
         return found
+
+    def variable_place(self, kind: str) -> str | None:
+        """The same in a variable, sometimes."""
+        if not self.visible or not self.chance(0.25):
+            return None
+        held = [variable.name for variable in self.visible if variable.kind == kind]
+        inputs = [variable.name for variable in self.visible if variable.kind == "input"]
+        if held and (self.chance(0.5) or not inputs):
+            self.has("variable in a path")
+            return f"${self.random.choice(held)}"
+        places = [place for place in PLACES[kind] if "$." not in place[1:]]
+        if not inputs or kind == "missing":
+            return None
+        self.has("variable in a path")
+        return f"${self.random.choice(inputs)}{self.random.choice(places)[1:]}"
 
     def definite(self, kind: str) -> str:
         """A path to one value."""
@@ -339,17 +379,31 @@ class _Maker:
         return f"{stem} {self.names}" + self.random.choice(["", "", "", "'s", ' "x"', "é"])
 
     def machine(self, depth: int) -> dict[str, Any]:
+        """A machine: of a workflow, a branch, an iteration. Its variables are its own, those around it are seen."""
+        owner, own, seen = self.owner, self.own, len(self.visible)
+        self.own = []
+        try:
+            return self._machine(depth)
+        finally:
+            self.owner, self.own = owner, own
+            del self.visible[seen:]
+
+    def _machine(self, depth: int) -> dict[str, Any]:
         length = self.random.randrange(1, 6 if depth == 0 else 4)
         names = [self.name("S") for _ in range(length)]
         states: dict[str, Any] = {}
         ends: dict[str, Any] = {}  # states that are only reached from Choice and Catch
+        if self.with_variables and self.chance(0.8 if depth == 0 else 0.4):
+            self.first_variables(states, names[0])
 
         def elsewhere(after: int) -> str:
             """A later state, or a new one at the end."""
             if after + 1 < length and self.chance(0.5):
                 return self.random.choice(names[after + 1 :])
             end = self.name("E")
+            owner, self.owner = self.owner, end
             ends[end] = self.ending()
+            self.owner = owner
             return end
 
         for number, name in enumerate(names):
@@ -358,25 +412,90 @@ class _Maker:
                 (5, lambda: "Pass"), (4, lambda: "Task"), (3, lambda: "Choice"), (1, lambda: "Wait"),
                 (2.0 / (depth + 1) if depth < 2 else 0.0, lambda: "Parallel"), (2.5 / (depth + 1) if depth < 2 else 0.0, lambda: "Map"),
             )  # fmt: skip
-            self.has(f"state: {kind}")
-            states[name] = state = {"Type": kind, **getattr(self, f"_{kind.lower()}")(depth, lambda number=number: elsewhere(number))}
+            self.owner = name
+            states[name] = state = self.state(kind, depth, lambda number=number: elsewhere(number))
+            self.owner = name
             if kind == "Choice":
                 if following is None or self.chance(0.1):
                     # Without Default, or with one that leaves: the following state must still be reached
                     if following is not None:
-                        state["Choices"].append({**self.condition(), "Next": following})
+                        state["Choices"].append({**self.rule(state), "Next": following})
                     if self.chance(0.5):
                         state["Default"] = elsewhere(length)
+                        self.has("choice: Default")
                 else:
                     state["Default"] = following
+                    self.has("choice: Default")
             elif following is not None:
                 state["Next"] = following
             else:
                 state["End"] = True
-        if length > 1 and self.chance(0.15):
+        start = next(iter(states))
+        if length > 1 and self.chance(0.15) and self.jsonata == 0:
             self.loop(names, states)
+            start = next(iter(states)) if start == names[1] else start
         states.update(ends)
-        return {"StartAt": names[0], "States": states}
+        return {"StartAt": start, "States": states}
+
+    def state(self, kind: str, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
+        """A state without what leads on from it."""
+        self.has(f"state: {kind}")
+        if self.chance(self.jsonata):
+            made = getattr(self.in_jsonata, kind.lower() + ("_" if kind == "Pass" else ""))(depth, elsewhere)
+            self.has(f"JSONata state: {kind}")
+            return {"Type": kind, **({"QueryLanguage": "JSONata"} if self.jsonata < 1 or self.chance(0.1) else {}), **made}
+        made = getattr(self, f"_{kind.lower()}")(depth, elsewhere)
+        return {"Type": kind, **({"QueryLanguage": "JSONPath"} if self.chance(0.03) else {}), **made}
+
+    def rule(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A rule of a Choice."""
+        if "QueryLanguage" in state and state["QueryLanguage"] == "JSONata" or self.jsonata == 1:
+            return self.in_jsonata.rule(state)
+        return {**self.condition(), **self.assign(0.1)}
+
+    # --- Variables ------------------------------------------------------------------------------------------------------------------
+
+    def first_variables(self, states: dict[str, Any], following: str) -> None:
+        """A state in front that gives this scope's variables their first values."""
+        name = self.name("V")
+        self.owner = name
+        self.has("Assign: in front")
+        made: dict[str, Any] = {}
+        for _ in range(self.random.randrange(1, 5)):
+            self.names += 1
+            kind = self.random.choice(["number", "text", "list", "input"])
+            variable = Variable(f"{self.random.choice(['v', 'total', 'Größe', 'x_'])}{self.names}", kind)
+            made[variable.name] = {"number": self.number, "text": self.text, "input": self.whole,
+                                   "list": lambda: [self.random.randrange(6) for _ in range(self.random.randrange(1, 4))]}[kind]()  # fmt: skip
+            self.own.append(variable)
+        states[name] = {"Type": "Pass", "Assign": made, "Next": following}
+        if 0 < self.jsonata < 1 and self.chance(0.5):
+            states[name]["QueryLanguage"] = "JSONata"
+        self.visible += self.own
+
+    def assign(self, part: float = 0.3) -> dict[str, Any]:
+        """Assign of a state in JSONPath."""
+        if not self.own or not self.chance(part):
+            return {}
+        self.has("Assign")
+        made: dict[str, Any] = {}
+        for variable in self.random.sample(self.own, self.random.randrange(1, min(2, len(self.own)) + 1)):
+            made.update(self.pick(
+                (3, lambda variable=variable: {f"{variable.name}.$": self.worth(variable.kind)}),
+                (1, lambda variable=variable: {variable.name: self.whole() if variable.kind == "input" else self.value(1)}),
+                (0.3, lambda variable=variable: {f"{variable.name}.$": "$"}),
+            ))  # fmt: skip
+        return {"Assign": made}
+
+    def worth(self, kind: str) -> str:
+        """What gives a variable of a kind its next value."""
+        if kind == "input":
+            inputs = [variable.name for variable in self.visible if variable.kind == "input"]
+            return self.random.choice(["$$.Execution.Input", *(f"${name}" for name in inputs)])
+        if self.chance(0.4):
+            return self.call(kind, 1)
+        held = [variable.name for variable in self.visible if variable.kind == kind]
+        return f"${self.random.choice(held)}" if held and self.chance(0.5) else "$$.Execution.Input." + {"number": "n", "text": "s", "list": "items"}[kind]
 
     def loop(self, names: list[str], states: dict[str, Any]) -> None:
         """A counter around all the states: they run two or three times."""
@@ -400,6 +519,11 @@ class _Maker:
         names.insert(0, begin)
 
     def ending(self) -> dict[str, Any]:
+        if self.chance(self.jsonata):
+            made = self.in_jsonata.ending()
+            self.has(f"state: {made['Type']}")
+            self.has(f"JSONata state: {made['Type']}")
+            return {**({"QueryLanguage": "JSONata"} if self.jsonata < 1 else {}), **made}
         if self.chance(0.3):
             self.has("state: Fail")
             made: dict[str, Any] = {"Type": "Fail"}
@@ -420,6 +544,7 @@ class _Maker:
         if self.chance(0.5):
             self.has("state: Succeed")
             return {"Type": "Succeed", **self.in_out()}
+        self.has("state: Pass")
         return {"Type": "Pass", **self._pass(2, lambda: ""), "End": True}
 
     def in_out(self) -> dict[str, Any]:
@@ -466,7 +591,7 @@ class _Maker:
         elif self.chance(0.5) and ("ResultPath" in made or self.chance(0.2)):
             self.has("Result")
             made["Result"] = self.value()
-        return made
+        return {**made, **self.assign()}
 
     def _wait(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
         made = self.pick(
@@ -478,19 +603,15 @@ class _Maker:
         if self.chance(0.01):
             made = {"Seconds": 400}
         self.has(f"wait: {next(iter(made))}")
-        return {**made, **self.in_out()}
+        return {**made, **self.in_out(), **self.assign()}
 
     def _choice(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
-        rules = [{**self.condition(), "Next": elsewhere()} for _ in range(self.random.randrange(1, 4))]
-        return {"Choices": rules, **self.in_out()}
+        rules = [{**self.rule({}), "Next": elsewhere()} for _ in range(self.random.randrange(1, 4))]
+        return {"Choices": rules, **self.in_out(), **self.assign()}
 
     def _task(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
-        function = f"f{len(self.functions)}"
-        waits = self.chance(0.4)
-        self.has("task: async function" if waits else "task: inline function")
-        self.functions[function] = [self.answer(waits) for _ in range(self.random.randrange(1, 4))]
         made: dict[str, Any] = {**self.in_out(), **self.result_path(0.05)}
-        arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
+        function, arn = self.function()
         if self.chance(0.25):
             self.has("task: lambda:invoke")
             made["Resource"] = "arn:aws:states:::lambda:invoke"
@@ -510,7 +631,15 @@ class _Maker:
                 self.pick((2, lambda: {"TimeoutSeconds": self.random.choice([1, 3])}), (1, lambda: {"TimeoutSecondsPath": "$.limit"}))
             )
             self.has(f"task: {'TimeoutSeconds' if 'TimeoutSeconds' in made else 'TimeoutSecondsPath'}")
-        return {**made, **self.retry_catch(elsewhere)}
+        return {**made, **self.assign(), **self.retry_catch(elsewhere)}
+
+    def function(self) -> tuple[str, str]:
+        """A new function: its name and its ARN."""
+        function = f"f{len(self.functions)}"
+        waits = self.chance(0.4)
+        self.has("task: async function" if waits else "task: inline function")
+        self.functions[function] = [self.answer(waits) for _ in range(self.random.randrange(1, 4))]
+        return function, f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
 
     def selector(self) -> dict[str, Any]:
         self.has("ResultSelector")
@@ -533,7 +662,8 @@ class _Maker:
             self.has("task: large")
         return Answer(value, None, "", seconds, waits)
 
-    def retry_catch(self, elsewhere: Callable[[], str]) -> dict[str, Any]:
+    def retry_catch(self, elsewhere: Callable[[], str], caught: Callable[[], dict[str, Any]] | None = None) -> dict[str, Any]:
+        """Retry and Catch. ``caught`` makes what a catcher does with the error output."""
         made: dict[str, Any] = {}
 
         def errors() -> list[str]:
@@ -571,8 +701,11 @@ class _Maker:
         if self.chance(0.6):
             self.has("Catch")
             catchers = in_order([{"ErrorEquals": errors()} for _ in range(self.random.randrange(1, 3))])
-            made["Catch"] = [{**catcher, "Next": elsewhere(), **self.caught_path()} for catcher in catchers]
+            made["Catch"] = [{**catcher, "Next": elsewhere(), **(caught or self.caught_in_jsonpath)()} for catcher in catchers]
         return made
+
+    def caught_in_jsonpath(self) -> dict[str, Any]:
+        return {**self.caught_path(), **self.assign(0.2)}
 
     def caught_path(self) -> dict[str, Any]:
         if self.chance(0.3):
@@ -588,7 +721,7 @@ class _Maker:
             made["Parameters"] = self.template(whole=self.chance(0.9))
         if self.chance(0.2):
             made["ResultSelector"] = self.selector()
-        return {**made, **self.retry_catch(elsewhere)}
+        return {**made, **self.assign(), **self.retry_catch(elsewhere)}
 
     def _map(self, depth: int, elsewhere: Callable[[], str]) -> dict[str, Any]:
         made: dict[str, Any] = {**self.in_out(), **self.result_path(0.05)}
@@ -607,4 +740,4 @@ class _Maker:
             self.has("map: MaxConcurrency")
         if self.chance(0.2):
             made["ResultSelector"] = self.selector()
-        return {**made, **self.retry_catch(elsewhere)}
+        return {**made, **self.assign(), **self.retry_catch(elsewhere)}

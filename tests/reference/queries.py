@@ -35,10 +35,40 @@ def is_query(value: Any) -> bool:
 
 def query(text: str, states: dict[str, Any], variables: dict[str, Any]) -> Any:
     """What the expression between ``{%`` and ``%}`` gives."""
-    expression = _parsed(text[2:-2])
-    bindings = {"states": states, **variables}
+    return _evaluated(text, _bindings(states, variables))
+
+
+def template(value: Any, states: dict[str, Any], variables: dict[str, Any]) -> Any:
+    """A JSON value in which each text of the form ``{% %}`` is computed."""
+    return _filled(value, _bindings(states, variables))
+
+
+def _filled(value: Any, bindings: dict[str, Any]) -> Any:
+    if is_query(value):
+        return _evaluated(value, bindings)
+    if isinstance(value, dict):
+        return {name: _filled(each, bindings) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, bindings) for each in value]
+    return value
+
+
+def _bindings(states: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    """JavaScript knows one type of number: 1.0 is 1."""
+    return {name: Utils.NULL_VALUE if each is None else _whole_numbers(each) for name, each in {**variables, "states": states}.items()}
+
+
+def _whole_numbers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _whole_numbers(each) for name, each in value.items()}
+    return [_whole_numbers(each) for each in value] if isinstance(value, list) else value
+
+
+def _evaluated(text: str, bindings: dict[str, Any]) -> Any:
     try:
-        value = expression.evaluate(None, {name: Utils.NULL_VALUE if each is None else _copy(each) for name, each in bindings.items()})
+        value = _parsed(text[2:-2]).evaluate(None, bindings)
     except RecursionError:
         raise
     except Exception as error:  # whatever it raises: the expression failed
@@ -46,17 +76,6 @@ def query(text: str, states: dict[str, Any], variables: dict[str, Any]) -> Any:
     if value is None:
         raise QueryFailed("undefined")
     return plain(value)
-
-
-def template(value: Any, states: dict[str, Any], variables: dict[str, Any]) -> Any:
-    """A JSON value in which each text of the form ``{% %}`` is computed."""
-    if is_query(value):
-        return query(value, states, variables)
-    if isinstance(value, dict):
-        return {name: template(each, states, variables) for name, each in value.items()}
-    if isinstance(value, list):
-        return [template(each, states, variables) for each in value]
-    return value
 
 
 def plain(value: Any) -> Any:
@@ -77,11 +96,6 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in iter(value)]
     except TypeError:
         raise QueryFailed("a function") from None
-
-
-def _copy(value: Any) -> Any:
-    """JavaScript knows one type of number: 1.0 is 1."""
-    return json.loads(json.dumps(value), parse_float=lambda text: int(float(text)) if float(text).is_integer() else float(text))
 
 
 @lru_cache(maxsize=512)

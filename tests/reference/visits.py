@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tests.reference import choices, queries
-from tests.reference.expressions import Roots, expression, is_number, path, template, text_of
+from tests.reference.expressions import Roots, copied, expression, is_number, path, template, text_of
 from tests.reference.failures import SAID, Failed, failing
 
 LIMIT = 262_144
@@ -115,7 +114,7 @@ class JsonPath(Visit):
             return self.raw
         if result_path == "$":
             return result
-        output = json.loads(json.dumps(self.raw))  # not deepcopy: what was one object in two places must become two
+        output = copied(self.raw)
         steps = _reference(result_path)
         here = output
         for step in steps[:-1]:
