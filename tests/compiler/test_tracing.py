@@ -17,6 +17,7 @@ from express.testing import Recording, VirtualClock, Visit
 from tests.compiler.machines import choice, counts, machine, map_, pass_, run, task
 from tests.reference import machines
 from tests.reference.differential import NAME, functions
+from tests.reference.made_values import START
 
 Compiled = Callable[..., express.Program]
 ANY = {"ErrorEquals": ["States.ALL"]}
@@ -58,7 +59,7 @@ def test_recording_changes_nothing_and_misses_nothing(batch: int) -> None:
         plain = express.compile(copy.deepcopy(case.definition), name="differential", functions=functions(case))
         traced = express.compile(copy.deepcopy(case.definition), name="differential", functions=functions(case), trace=True)
         recorded = Recording()
-        start = machines.START.timestamp()
+        start = START.timestamp()
         for data in case.inputs:
             recording = Recording()
             random.seed(seed)  # jitter

@@ -16,6 +16,7 @@ from express.testing import VirtualClock
 from tests.reference import interpreter, machines
 from tests.reference.expressions import copied
 from tests.reference.failures import SAID
+from tests.reference.made_values import START
 
 NAME = "execution-1"
 TRACED = 4  # one case of so many is compiled with trace=True, and every state's input, output and successor are compared
@@ -85,7 +86,7 @@ def compare_case(case: machines.Case, seed: int, tally: Tally) -> Iterator[Diffe
         return
     for data in case.inputs:
         try:
-            expected = interpreter.run(case.definition, data, case.tasks, name=NAME, start=machines.START)
+            expected = interpreter.run(case.definition, data, case.tasks, name=NAME, start=START)
         except interpreter.Endless:
             tally.skipped["endless"] += 1
             continue
@@ -104,7 +105,7 @@ def _pair(
     before = _counts(program)
     given = copied(data)
     try:
-        outcome = program.run(given, clock=VirtualClock(machines.START.timestamp()), name=NAME, trace=recording)
+        outcome = program.run(given, clock=VirtualClock(START.timestamp()), name=NAME, trace=recording)
     except Exception as error:
         yield Difference(seed, "crashed", data, expected, f"{type(error).__name__}: {error}")
         return

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from tests.reference.jsonata_texts import Texts
 
 if TYPE_CHECKING:
-    from tests.reference.machines import _Maker
+    from tests.reference.machines import Maker
 
 Elsewhere = Callable[[], str]
 FIELDS = ("n", "m", "s", "flag", "z", "t", "json", "items", "words", "rows", "o", "wait", "limit", "error", "it's", "ü.b")
 
 
 class JsonataStates:
-    def __init__(self, maker: _Maker) -> None:
+    def __init__(self, maker: Maker) -> None:
         self.maker = maker
 
     # --- Expressions ----------------------------------------------------------------------------------------------------------------
@@ -41,10 +41,8 @@ class JsonataStates:
 
     def context(self) -> str:
         self.maker.has("jsonata: $states.context")
-        return self.maker.random.choice(
-            ["{% $states.context.Execution.Name %}", "{% $states.context.State.Name %}", "{% $states.context.Execution.Input.n %}",
-             "{% $states.context.State.RetryCount + 1 %}", "{% $states.context.Execution.StartTime %}", "{% $states.context.State.EnteredTime %}"]
-        )  # fmt: skip
+        places = ["Execution.Name", "State.Name", "Execution.Input.n", "State.RetryCount + 1", "Execution.StartTime", "State.EnteredTime"]
+        return f"{{% $states.context.{self.maker.random.choice(places)} %}}"
 
     def template(self, *sources: str, whole: bool = True) -> dict[str, Any]:
         """An object with expressions in it, usually with the fields that other states look for."""
@@ -72,7 +70,7 @@ class JsonataStates:
         source = self.maker.random.choice(sources or ("$states.input",))
         return {
             "Output": self.maker.pick(
-                (4, lambda: f"{{% $merge([{self.maker.random.choice(['$states.input', source])}, {{'r': {self.expression('any', *sources)[2:-2]}}}]) %}}"),
+                (4, lambda: self.merged(self.maker.random.choice(["$states.input", source]), *sources)),
                 (2, lambda: self.template(*sources)),
                 (1, lambda: "{% $states.input %}"),
                 (1, lambda: self.expression("object", *sources)),
@@ -82,11 +80,16 @@ class JsonataStates:
             )
         }  # fmt: skip
 
+    def merged(self, source: str, *sources: str) -> str:
+        return f"{{% $merge([{source}, {{'r': {self.expression('any', *sources)[2:-2]}}}]) %}}"
+
     def arguments(self, part: float = 0.6) -> dict[str, Any]:
         if not self.maker.chance(part):
             return {}
         self.maker.has("Arguments")
-        return {"Arguments": self.maker.pick((3, self.template), (1, lambda: self.expression("object")), (1, lambda: "{% $states.input %}"))}
+        return {
+            "Arguments": self.maker.pick((3, self.template), (1, lambda: self.expression("object")), (1, lambda: "{% $states.input %}"))
+        }
 
     def assign(self, *sources: str, part: float = 0.3) -> dict[str, Any]:
         own = self.maker.own
@@ -127,7 +130,11 @@ class JsonataStates:
         if self.maker.chance(0.6):
             made = {"Seconds": self.number("wait", 0, 1, 4, 7)}
         else:
-            made = {"Timestamp": self.maker.pick((2, self.maker.timestamp), (2, lambda: "{% $states.input.t %}"), (0.5, lambda: "{% $states.input.s %}"))}
+            made = {
+                "Timestamp": self.maker.pick(
+                    (2, self.maker.timestamp), (2, lambda: "{% $states.input.t %}"), (0.5, lambda: "{% $states.input.s %}")
+                )
+            }
         self.maker.has(f"JSONata wait: {next(iter(made))}")
         return {**made, **self.output(part=0.3), **self.assign()}
 
@@ -208,7 +215,10 @@ class JsonataStates:
             for field, text in (("Error", "{% $states.input.error %}"), ("Cause", "{% 'because ' & $states.input.s %}")):
                 if self.maker.chance(0.8):
                     made[field] = self.maker.pick(
-                        (2, lambda field=field: {"Error": self.maker.random.choice(["OutOfStock", "Throttled"]), "Cause": "because"}[field]),
+                        (
+                            2,
+                            lambda field=field: {"Error": self.maker.random.choice(["OutOfStock", "Throttled"]), "Cause": "because"}[field],
+                        ),
                         (2, lambda text=text: text),
                         (0.3, lambda: "{% 1 %}"),
                     )

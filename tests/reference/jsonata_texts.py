@@ -25,6 +25,9 @@ class Texts:
     def pick(self, *choices: tuple[float, Callable[[], str]]) -> str:
         return self.random.choices([each for _, each in choices], [weight for weight, _ in choices])[0]()
 
+    def maybe(self, *texts: str) -> list[str]:
+        return [self.one(*texts)] if self.chance(0.6) else []
+
     def one(self, *texts: str) -> str:
         return self.random.choice(texts)
 
@@ -90,8 +93,7 @@ class Texts:
             (2, lambda: self.call("count", self.of("list", inner))),
             (2, lambda: self.call(self.one("sum", "max", "min", "average"), self.of("numbers_list", inner))),
             (1, lambda: self.call("length", self.of("text", inner))),
-            (1, lambda: self.call("number", self.pick((2, lambda: self.one("'12'", "'-1.5'", "'0'", "true")), (1, lambda: self.of("number", inner)),
-                                                      (0.2, lambda: self.of("text", inner))))),
+            (1, lambda: self.call("number", self.to_a_number(inner))),
             (1, lambda: self.call(self.one("abs", "floor", "ceil"), self.of("number", inner))),
             (1, lambda: self.call("round", self.of("number", inner), *([self.one("0", "1", "2", "-1")] if self.chance(0.5) else []))),
             (0.5, lambda: self.call("power", self.of("number", inner), self.one("2", "3", "0"))),
@@ -106,6 +108,13 @@ class Texts:
             (0.4, lambda: self.recursion()),
             (0.4, lambda: self.called(depth)),
         )  # fmt: skip
+
+    def to_a_number(self, depth: int) -> str:
+        return self.pick(
+            (2, lambda: self.one("'12'", "'-1.5'", "'0'", "true")),
+            (1, lambda: self.of("number", depth)),
+            (0.2, lambda: self.of("text", depth)),
+        )
 
     def arithmetic(self, depth: int) -> str:
         operator = self.one("+", "-", "*", "/", "%")
@@ -152,7 +161,7 @@ class Texts:
             (4, lambda: self.joined(depth)),
             (2, lambda: self.call("string", self.pick((1, lambda: self.any(inner)), (2, lambda: self.of("number", inner))))),
             (1, lambda: self.call(self.one("uppercase", "lowercase", "trim"), self.of("text", inner))),
-            (1, lambda: self.call("substring", self.of("text", inner), self.one("0", "1", "-2", "2"), *([self.one("1", "2", "0")] if self.chance(0.6) else []))),
+            (1, lambda: self.call("substring", self.of("text", inner), self.one("0", "1", "-2", "2"), *self.maybe("1", "2", "0"))),
             (1, lambda: self.call(self.one("substringBefore", "substringAfter"), self.of("text", inner), self.one("','", "'b'", "'-'"))),
             (1, lambda: self.call("join", self.of("texts_list", inner), *([self.one("','", "''", "'; '")] if self.chance(0.8) else []))),
             (1, lambda: self.call("replace", self.of("text", inner), self.one("'a'", "'b'", "','"), self.one("'x'", "''", "'--'"))),
@@ -174,7 +183,7 @@ class Texts:
 
     def joined(self, depth: int) -> str:
         self.has("&")
-        return f"({self.of('text', depth - 1)} & {self.pick((2, lambda: self.of('text', depth - 1)), (1, lambda: self.of('number', depth - 1)))})"
+        return f"({self.of('text', depth - 1)} & {self.of(self.one('text', 'text', 'number'), depth - 1)})"
 
     def regular(self, function: str, text: str, *more: str, groups: bool = True) -> str:
         self.has("regular expression")
@@ -196,7 +205,7 @@ class Texts:
             (4, lambda: self.comparison(depth)),
             (3, lambda: self.logic(depth)),
             (1, lambda: self.call("not", self.of("boolean", inner))),
-            (2, lambda: self.call("exists", self.pick((2, self.missing), (2, lambda: self.at("n", "z", "o.y", "rows", "flag")), (1, lambda: self.any(inner))))),
+            (2, lambda: self.call("exists", self.one(self.missing(), self.at("n", "z", "rows"), self.any(inner)))),
             (1, lambda: self.call("boolean", self.any(inner))),
             (1, lambda: self.call("contains", self.of("text", inner), self.one("'a'", "'b'", "','", "'.'"))),
             (1, lambda: self.regular("contains", self.of("text", inner))),
@@ -257,13 +266,20 @@ class Texts:
         finally:
             self.numbers.remove(value)
         head = self.one(f"function({value})", f"function({value}, $i)", f"λ({value})")
-        return self.call(self.one("map", "filter") if kind == "boolean" else "map", self.at("items", "rows.q", "items[$ > 0]"), f"{head}{{{body}}}")
+        return self.call(
+            self.one("map", "filter") if kind == "boolean" else "map", self.at("items", "rows.q", "items[$ > 0]"), f"{head}{{{body}}}"
+        )
 
     def list(self, depth: int = 2) -> str:
         simple: list[tuple[float, Callable[[], str]]] = [
             (3, lambda: self.numbers_list(0)),
             (2, lambda: self.texts_list(0)),
-            (2, lambda: self.at("rows", "o.list", "rows[q > 2]", "rows[k = 'a']", "o.*", "items[0..1]".replace("0..1", "[0..1]"), "rows[-1]")),
+            (
+                2,
+                lambda: self.at(
+                    "rows", "o.list", "rows[q > 2]", "rows[k = 'a']", "o.*", "items[0..1]".replace("0..1", "[0..1]"), "rows[-1]"
+                ),
+            ),
             (2, lambda: f"[{', '.join(self.scalar() for _ in range(self.random.randrange(0, 4)))}]"),
         ]
         if depth <= 0:
@@ -281,7 +297,7 @@ class Texts:
             (0.5, lambda: self.call("zip", self.at("items"), self.at("words"))),
             (0.5, lambda: self.call("spread", self.at("o", "rows"))),
             (0.7, lambda: self.call("partition", self.at("items", "words"), self.one("1", "2", "3"))),
-            (0.7, lambda: self.call("each", self.one("{'a': 1, 'b': 2}", f"{self.sources[0]}.o"), "function($v, $k){$k & '=' & $string($v)}")),
+            (0.7, lambda: self.call("each", self.one("{'a': 1}", f"{self.sources[0]}.o"), "function($v, $k){$k & '=' & $string($v)}")),
             (0.5, lambda: self.regular("match", self.of("text", 0)) + ".match"),
             (1, self.ordered),
             (1, self.shaped),
@@ -337,7 +353,14 @@ class Texts:
 
     def made(self, depth: int) -> str:
         self.has("{ }")
-        return "{" + ", ".join(f"{self.quoted(name)}: {self.any(depth - 1) if depth else self.scalar()}" for name in self.random.sample("abcxyz", self.random.randrange(0, 4))) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{self.quoted(name)}: {self.any(depth - 1) if depth else self.scalar()}"
+                for name in self.random.sample("abcxyz", self.random.randrange(0, 4))
+            )
+            + "}"
+        )
 
     def grouped(self) -> str:
         self.has("{ } group by")

@@ -6,37 +6,19 @@ far; some have not, so that they fail. States in JSONata are made in ``jsonata_s
 
 from __future__ import annotations
 
-import base64
-import json
-import random
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.reference.interpreter import Answer
 from tests.reference.jsonata_states import JsonataStates
+from tests.reference.made_paths import PLACES, Paths, Variable
+from tests.reference.made_values import ERRORS
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
-ERRORS = ["OutOfStock", "Throttled", "Custom.Error"]
 CAUGHT = ["States.ALL", "States.TaskFailed", "States.Timeout", "States.IntrinsicFailure", "States.NoChoiceMatched",
           "States.ResultPathMatchFailure", "States.DataLimitExceeded", "States.QueryEvaluationError"]  # fmt: skip
+VARIABLES = JSONATA = 0
 COMPARISONS = ["Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals"]
-
-# Where a value of a type is found in the inputs, mostly
-PLACES = {
-    "number": ["$.n", "$.o.x", "$['n']", "$.items[0]", "$.items[-1]", "$.o.list[1]", "$.m"],
-    "text": ["$.s", "$.o.y", "$['o']['y']", "$.words[0]", "$.t", "$.json", "$['it\\'s']", '$["ü.b"]'],
-    "boolean": ["$.flag", "$.o.flag"],
-    "list": ["$.items", "$.words", "$.o.list", "$.rows", "$.items[*]", "$.rows[*].q", "$.items[1:]", "$.items[:2]", "$.items[0,1]",
-             "$..q", "$.rows[?(@.q > 2)]", "$.rows[?(@.k == 'a')].q", "$.rows[?(@.k)]", "$.items[?(@ >= 3)]", "$.o.*", "$.missing[*]",
-             "$.rows[?(@.q < $.n && @.k != 'b')]", "$.rows[?(!@.k || @.q == 1)]", "$.items[::2]", "$.items[-2:]", "$..rows[0].q"],
-    "object": ["$.o", "$", "$.rows[0]", "$['rows'][-1]", "$.o['x','y']"],
-    "timestamp": ["$.t", "$.o.t"],
-    "null": ["$.z"],
-    "missing": ["$.missing", "$.o.missing.more", "$.items[99]", "$.n.x", "$.s[0]"],
-}  # fmt: skip
 
 
 @dataclass
@@ -61,28 +43,17 @@ ECHO = object()
 
 
 def case(seed: int, inputs: int = 4) -> Case:
-    return _Maker(seed).case(inputs)
+    return Maker(seed).case(inputs)
 
 
-@dataclass
-class Variable:
-    """``kind``: number, text, list, or input (an object like those that workflows are given)."""
-
-    name: str
-    kind: str
-
-
-class _Maker:
+class Maker(Paths):
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        super().__init__(seed)
         self.functions: dict[str, list[Answer]] = {}
-        self.features: dict[str, set[str]] = defaultdict(set)
-        self.owner = ""  # the state that is being made
         self.names = 0
-        self.visible: list[Variable] = []  # to the state that is being made
         self.own: list[Variable] = []  # of the innermost scope: what a state may assign to
-        self.with_variables = self.chance(0.5)
-        self.jsonata = self.random.choice([0.0, 0.0, 0.0, 0.4, 0.4, 1.0])  # how many states are in JSONata
+        self.with_variables = self.chance(0.5) and VARIABLES
+        self.jsonata = self.random.choice([0.0, 0.0, 0.0, 0.4, 0.4, 1.0]) * JSONATA  # how many states are in JSONata
         self.in_jsonata = JsonataStates(self)
 
     def case(self, inputs: int) -> Case:
@@ -99,249 +70,6 @@ class _Maker:
         if self.chance(0.1):
             definition["Comment"] = "random"
         return Case(definition, [self.input() for _ in range(inputs)], self.functions, self.features)
-
-    # --- Chance -------------------------------------------------------------------------------------------------------------------
-
-    def chance(self, part: float) -> bool:
-        return self.random.random() < part
-
-    def has(self, feature: str) -> None:
-        self.features[self.owner].add(feature)
-
-    def pick(self, *choices: tuple[float, Callable[[], Any]]) -> Any:
-        return self.random.choices([each for _, each in choices], [weight for weight, _ in choices])[0]()
-
-    # --- Values -------------------------------------------------------------------------------------------------------------------
-
-    def number(self) -> int | float:
-        return self.random.choice([0, 1, 2, 3, 5, -1, 100, 2.5, -0.5, 1.0])
-
-    def text(self) -> str:
-        return self.random.choice(
-            ["", "a", "b", "abc", "a,b;c", "log-1.txt", "é", "\U0001f600", "{}", "it's", "*", "\\", "2024-01-01T00:00:03Z"]
-        )
-
-    def timestamp(self) -> str:
-        moment = START + timedelta(seconds=self.random.choice([-60, 0, 3, 11]))
-        return moment.strftime("%Y-%m-%dT%H:%M:%S") + self.random.choice(["Z", "Z", ".5Z", "+00:00"])
-
-    def scalar(self) -> Any:
-        return self.pick((3, self.number), (3, self.text), (1, lambda: self.chance(0.5)), (1, lambda: None), (1, self.timestamp))
-
-    def value(self, depth: int = 2) -> Any:
-        if depth and self.chance(0.3):
-            if self.chance(0.5):
-                return [self.value(depth - 1) for _ in range(self.random.randrange(4))]
-            return {self.random.choice("nsoxyzkq"): self.value(depth - 1) for _ in range(self.random.randrange(4))}
-        return self.scalar()
-
-    def input(self) -> Any:
-        if self.chance(0.02):
-            return self.value()
-        whole = self.whole()
-        if self.chance(0.25):
-            for name in list(whole):
-                if self.chance(0.08):
-                    del whole[name]
-                elif self.chance(0.1):
-                    whole[name] = self.value()
-        return whole
-
-    def whole(self) -> dict[str, Any]:
-        return {
-            "n": self.number(),
-            "m": self.random.randrange(10),
-            "s": self.text(),
-            "flag": self.chance(0.5),
-            "z": None,
-            "t": self.timestamp(),
-            "json": self.random.choice(['{"a":[1,2.5,null]}', "[1,2]", "3", '"x"', " "]),
-            "items": [self.random.randrange(6) for _ in range(self.random.randrange(1, 5))],
-            "words": [self.text() for _ in range(self.random.randrange(1, 4))],
-            "rows": [{"q": self.random.randrange(5), "k": self.random.choice("ab")} for _ in range(self.random.randrange(1, 4))],
-            "o": {
-                "x": self.number(),
-                "y": self.text(),
-                "flag": self.chance(0.5),
-                "t": self.timestamp(),
-                "list": [self.scalar(), self.scalar()],
-            },
-            "wait": self.random.choice([0, 1, 3]),
-            "limit": self.random.choice([1, 3]),
-            "error": self.random.choice(ERRORS),
-            "it's": self.text(),
-            "ü.b": self.text(),
-        }
-
-    # --- Paths and expressions ------------------------------------------------------------------------------------------------------
-
-    def place(self, kind: str | None = None) -> str:
-        if kind is None:
-            kind = self.random.choice(["number", "text", "boolean", "list", "object", "timestamp", "null"])
-        if self.chance(0.01):
-            kind = "missing"
-        elif self.chance(0.03):
-            kind = self.random.choice(list(PLACES))
-        found = self.variable_place(kind) or self.random.choice(PLACES[kind])
-        for mark, name in (
-            ("[*]", "wildcard"),
-            ("..", "deep scan"),
-            ("?(", "filter"),
-            (":", "slice"),
-            (",", "union"),
-            ("[-1]", "negative index"),
-        ):
-            if mark in found:
-                self.has(f"path: {name}")
-        return found
-
-    def variable_place(self, kind: str) -> str | None:
-        """The same in a variable, sometimes."""
-        if not self.visible or not self.chance(0.25):
-            return None
-        held = [variable.name for variable in self.visible if variable.kind == kind]
-        inputs = [variable.name for variable in self.visible if variable.kind == "input"]
-        if held and (self.chance(0.5) or not inputs):
-            self.has("variable in a path")
-            return f"${self.random.choice(held)}"
-        places = [place for place in PLACES[kind] if "$." not in place[1:]]
-        if not inputs or kind == "missing":
-            return None
-        self.has("variable in a path")
-        return f"${self.random.choice(inputs)}{self.random.choice(places)[1:]}"
-
-    def definite(self, kind: str) -> str:
-        """A path to one value."""
-        while True:
-            found = self.place(kind)
-            if not any(mark in found for mark in ("*", "..", "?", ":", ",")):
-                return found
-
-    def context_place(self) -> str:
-        self.has("context object")
-        return self.random.choice(
-            ["$$.Execution.Name", "$$.State.Name", "$$.Execution.Input", "$$.Execution.Input.n", "$$.State.EnteredTime",
-             "$$.Execution.StartTime", "$$.State.RetryCount", "$$['State']['Name']"]
-        )  # fmt: skip
-
-    def dynamic(self, depth: int = 2, item: bool = False) -> str:
-        """What may stand behind a field that ends in ``.$``."""
-        if item and self.chance(0.5):
-            self.has("$$.Map.Item")
-            return self.random.choice(["$$.Map.Item.Value", "$$.Map.Item.Index", "$$.Map.Item"])
-        if self.chance(0.12):
-            return self.context_place()
-        if self.chance(0.45):
-            return self.call(self.random.choice(["number", "text", "list", "object", "boolean"]), depth)
-        return self.place()
-
-    def argument(self, kind: str, depth: int) -> str:
-        if depth > 0 and self.chance(0.35):
-            return self.call(kind, depth - 1)
-        if self.chance(0.25):
-            if kind == "number":
-                return json.dumps(self.random.choice([0, 1, 2, 3, -1, 2.5]))
-            if kind == "text":
-                return self.quoted(self.random.choice(["a", "", "a,b", "it's", "x y", "100%"]))
-            if kind == "boolean":
-                return self.random.choice(["true", "false"])
-        return self.place(kind)
-
-    @staticmethod
-    def quoted(text: str) -> str:
-        escaped = text
-        for character in "\\'{}":
-            escaped = escaped.replace(character, "\\" + character)
-        return f"'{escaped}'"
-
-    def call(self, kind: str, depth: int) -> str:
-        """An intrinsic function that gives a value of a type."""
-
-        def written(name: str, *kinds: str) -> str:
-            self.has(f"intrinsic: {name}")
-            return f"States.{name}({', '.join(self.argument(each, depth) for each in kinds)})"
-
-        def exactly(name: str, *arguments: str) -> str:
-            self.has(f"intrinsic: {name}")
-            return f"States.{name}({', '.join(arguments)})"
-
-        def shaped() -> str:
-            places = self.random.randrange(3)
-            template = self.random.choice(["{}", "a{}b", "{} "]) * places + self.random.choice(["", "x", "\\\\", "\\{\\}", "\\'"])
-            values = [
-                self.argument(self.random.choice(["number", "text", "list", "object", "boolean", "null"]), depth) for _ in range(places)
-            ]
-            if self.chance(0.03):
-                values.append("1")
-            return exactly("Format", f"'{template}'", *values)
-
-        numbers = [
-            (2, lambda: written("MathAdd", "number", "number")),
-            (2, lambda: written("ArrayLength", "list")),
-            (1, lambda: exactly("MathRandom", "4", "5")),
-            (0.3, lambda: exactly("MathRandom", "$.m", "100", "7").replace("$.m", "99")),
-            (1, lambda: exactly("ArrayGetItem", "$.items", "0")),
-        ]
-        texts = [
-            (3, shaped),
-            (1, lambda: written("Base64Encode", "text")),
-            (1, lambda: exactly("Base64Decode", self.quoted(base64.b64encode(b"some text").decode()))),
-            (0.3, lambda: written("Base64Decode", "text")),
-            (
-                1,
-                lambda: exactly(
-                    "Hash", self.argument("text", depth), self.quoted(self.random.choice(["MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512"]))
-                ),
-            ),
-            (0.1, lambda: exactly("Hash", self.argument("text", depth), "'CRC'")),
-            (1, lambda: written("JsonToString", self.random.choice(["object", "list", "number"]))),
-        ]
-        lists = [
-            (1, lambda: written("Array", *(self.random.choice(["number", "text", "object"]) for _ in range(self.random.randrange(4))))),
-            (1, lambda: written("ArrayPartition", "list", "number")),
-            (1, lambda: exactly("ArrayRange", "1", self.argument("number", 0), self.random.choice(["1", "2", "3"]))),
-            (1, lambda: written("ArrayUnique", "list")),
-            (2, lambda: exactly("StringSplit", self.argument("text", depth), self.quoted(self.random.choice([",", ",;", " ", "-."])))),
-        ]
-        objects = [
-            (
-                2,
-                lambda: exactly(
-                    "JsonMerge", self.argument("object", depth), self.argument("object", depth), "true" if self.chance(0.05) else "false"
-                ),
-            ),
-            (1, lambda: exactly("StringToJson", "$.json")),
-            (1, lambda: exactly("StringToJson", exactly("JsonToString", self.argument("object", 0)))),
-        ]
-        booleans = [
-            (1, lambda: written("ArrayContains", "list", "number")),
-            (1, lambda: exactly("ArrayContains", exactly("Array", exactly("UUID")), exactly("UUID"))),
-        ]
-        return str(self.pick(*{"number": numbers, "text": texts, "list": lists, "object": objects, "boolean": booleans}.get(kind, texts)))
-
-    def template(self, item: bool = False, depth: int = 1, whole: bool = False) -> dict[str, Any]:
-        """A payload template; usually one that keeps the fields that other states look for."""
-        made: dict[str, Any] = {}
-        if whole or self.chance(0.8):
-            part = 0.9 if self.chance(0.1) else 1
-            for name in ("n", "m", "s", "flag", "z", "t", "json", "items", "words", "rows", "o", "wait", "limit", "error"):
-                if self.chance(part):
-                    made[f"{name}.$"] = f"$.{name}"
-            made["it's.$"] = "$['it\\'s']"
-            made["ü.b.$"] = "$['ü.b']"
-        for number in range(self.random.randrange(4)):
-            made.update(self.entry(f"f{number}", item, depth))
-        return made
-
-    def entry(self, name: str, item: bool, depth: int) -> dict[str, Any]:
-        return dict(
-            self.pick(
-                (5, lambda: {f"{name}.$": self.dynamic(item=item)}),
-                (2, lambda: {name: self.value()}),
-                (1, lambda: {name: self.template(item, depth - 1) if depth else 1}),
-                (1, lambda: {name: [self.template(item, 0), self.scalar()]}),
-            )
-        )
 
     # --- Choice -------------------------------------------------------------------------------------------------------------------
 
@@ -449,7 +177,7 @@ class _Maker:
 
     def rule(self, state: dict[str, Any]) -> dict[str, Any]:
         """A rule of a Choice."""
-        if "QueryLanguage" in state and state["QueryLanguage"] == "JSONata" or self.jsonata == 1:
+        if ("QueryLanguage" in state and state["QueryLanguage"] == "JSONata") or self.jsonata == 1:
             return self.in_jsonata.rule(state)
         return {**self.condition(), **self.assign(0.1)}
 
@@ -465,8 +193,7 @@ class _Maker:
             self.names += 1
             kind = self.random.choice(["number", "text", "list", "input"])
             variable = Variable(f"{self.random.choice(['v', 'total', 'Größe', 'x_'])}{self.names}", kind)
-            made[variable.name] = {"number": self.number, "text": self.text, "input": self.whole,
-                                   "list": lambda: [self.random.randrange(6) for _ in range(self.random.randrange(1, 4))]}[kind]()  # fmt: skip
+            made[variable.name] = {"number": self.number, "text": self.text, "input": self.whole, "list": self.numbers}[kind]()
             self.own.append(variable)
         states[name] = {"Type": "Pass", "Assign": made, "Next": following}
         if 0 < self.jsonata < 1 and self.chance(0.5):
@@ -495,7 +222,11 @@ class _Maker:
         if self.chance(0.4):
             return self.call(kind, 1)
         held = [variable.name for variable in self.visible if variable.kind == kind]
-        return f"${self.random.choice(held)}" if held and self.chance(0.5) else "$$.Execution.Input." + {"number": "n", "text": "s", "list": "items"}[kind]
+        return (
+            f"${self.random.choice(held)}"
+            if held and self.chance(0.5)
+            else "$$.Execution.Input." + {"number": "n", "text": "s", "list": "items"}[kind]
+        )
 
     def loop(self, names: list[str], states: dict[str, Any]) -> None:
         """A counter around all the states: they run two or three times."""

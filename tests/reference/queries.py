@@ -1,4 +1,4 @@
-"""A JSONata expression and what it may look at in, its value out. The language is evaluated by jsonata-python, which the engine does not use.
+"""A JSONata expression and what it may look at in, its value out. The language is jsonata-python's, which the engine does not use.
 
 AWS adds functions to the language, and rules: what is undefined, a function or fails is an error.
 """
@@ -19,7 +19,6 @@ from jsonata.parser import Parser
 from jsonata.utils import Utils
 
 from tests.reference.expressions import equal
-
 
 Symbol = Parser.Symbol
 

@@ -10,9 +10,10 @@ import pytest
 
 import express
 from express.testing import VirtualClock
-from tests.reference import interpreter, machines
+from tests.reference import interpreter
 from tests.reference.differential import same
 from tests.reference.interpreter import Answer
+from tests.reference.made_values import START
 
 HALF = "x" * 150_000
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
@@ -128,9 +129,9 @@ def test_express_and_the_reference_agree_on(case: str) -> None:
     def function(event: Any) -> Any:
         return answer.value
 
-    expected = interpreter.run(definition, data, lambda *_: answer, name="e", start=machines.START)
+    expected = interpreter.run(definition, data, lambda *_: answer, name="e", start=START)
     program = express.compile(definition, name="regression", functions={"f": function})
-    outcome = program.run(data, clock=VirtualClock(machines.START.timestamp()), name="e")
+    outcome = program.run(data, clock=VirtualClock(START.timestamp()), name="e")
     assert (outcome.status, outcome.error) == (expected.status, expected.error), program.source
     assert outcome.status != "SUCCEEDED" or same(expected.output, outcome.output), program.source
     assert program.metrics is not None

@@ -104,9 +104,7 @@ class JsonPath(Visit):
         return self.both(lambda: self.selected("OutputPath", effective), lambda: self.assign(holder, effective))
 
     def caught(self, catcher: dict[str, Any], said: dict[str, Any]) -> tuple[Any, Assigned]:
-        return self.both(
-            lambda: self.check(self.combined(catcher.get("ResultPath", "$"), said)), lambda: self.assign(catcher, said)
-        )
+        return self.both(lambda: self.check(self.combined(catcher.get("ResultPath", "$"), said)), lambda: self.assign(catcher, said))
 
     def combined(self, result_path: str | None, result: Any) -> Any:
         """ResultPath: where the result goes in the raw input."""
