@@ -9,9 +9,13 @@ import msgspec
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong with a definition, in the shape of AWS's ValidateStateMachineDefinition diagnostics."""
+    """One thing that is wrong with a definition, in the shape of AWS's ValidateStateMachineDefinition diagnostics.
 
-    severity: Literal["ERROR", "WARNING"]
+    An ERROR is what AWS rejects. A WARNING runs and will probably not do what was meant. ADVICE, which AWS has not, is about what
+    production suffers from: nothing is refused because of it.
+    """
+
+    severity: Literal["ERROR", "WARNING", "ADVICE"]
     code: str
     location: str  # JSON pointer, "/" for the whole definition, as AWS has it
     message: str

@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "express.addresses": set(),
     "express.options": set(),
     "express.language": set(),
+    "express.reports": {"express.language"},
     # what generated code runs on: no language, no compiler
     "express.runtime": {"express.clock", "express.tasks"},
     "express.tasks": {"express.runtime", "express.clock", "express.language.model"},

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from express.cli.exits import Exit
+from express.cli import substitutions as values
+from express.cli.exits import Exit, usage
 
 SHORT = "Say what is wrong with definitions."
 EXAMPLES = """
 \b
 Examples:
   express check orders.asl.json
-  express check workflows/*.asl.json --format json
+  express check workflows/*.asl.json --format sarif > findings.sarif
+  express check orders.asl.json --portable --substitute ChargeFunction=arn:aws:lambda:us-east-1:123456789012:function:charge
+  express check orders.asl.json --ignore TASK_WITHOUT_TIMEOUT
+  express check -c express.yaml
   generate-definition | express check -
 """
 
@@ -24,30 +29,72 @@ Examples:
 class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+class _Wanted(NamedTuple):
+    """A definition to be checked: its name as reports show it, where it is (None: standard input), what goes with it."""
+
+    name: str
+    path: Path | None
+    substitutions: dict[str, Any]
+    functions: tuple[Path, ...]
 
 
 def command(
-    definitions: Annotated[list[str], typer.Argument(metavar="DEFINITION...", help="Files in JSON or YAML; - is standard input.")],
+    definitions: Annotated[
+        list[str] | None, typer.Argument(metavar="DEFINITION...", help="Files in JSON or YAML; - is standard input.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How problems are printed.")] = Format.TEXT,
+    portable: Annotated[bool, typer.Option("--portable", help="Also what Express runs and AWS would not, as errors.")] = False,
+    advice: Annotated[bool, typer.Option("--advice/--no-advice", help="Also advice, about what production suffers from.")] = True,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Leave out a warning or advice; may be repeated.")] = None,
+    substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=values.HELP)] = None,
+    functions: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions, which may say idempotent=False; may be repeated.")
+    ] = None,
+    configuration: Annotated[
+        Path | None, typer.Option("-c", "--config", metavar="FILE", help="All workflows of express.yaml, with its substitutions.")
+    ] = None,
 ) -> int:
-    """Says everything that is wrong with definitions, one problem a line. Exit code 1 when there are errors."""
+    """Says everything that is wrong with definitions, one problem a line. Exit code 1 when there are errors; warnings and advice are none.
+    What each code means, and how a Comment leaves one out, is in docs/checking.md."""
     import express
+    from express import reports
+    from express.language.suppression import unknown
+    from express.loading import functions_of
 
-    reports: list[dict[str, Any]] = []
-    for name in definitions:
-        if name != "-":
-            with open(name, "rb"):
-                pass  # what is wrong with the file itself is no problem of the definition
-        problems = express.check(sys.stdin.buffer.read() if name == "-" else Path(name))
-        failed = any(problem.severity == "ERROR" for problem in problems)
-        reports.append({"definition": name, "result": "FAIL" if failed else "OK", "diagnostics": problems})
-    if form is Format.JSON:
-        import msgspec
+    for code in ignore or ():
+        if (reason := unknown(code)) is not None:
+            raise usage(f"--ignore {code}: {reason}")
+    found = []
+    for wanted in _wanted(definitions or [], configuration, values.substitutions(substitute), tuple(functions or ())):
+        raw = sys.stdin.buffer.read() if wanted.path is None else wanted.path.read_bytes()
+        problems = express.check(
+            raw if wanted.path is None else wanted.path,
+            wanted.substitutions,
+            advice=advice,
+            portable=portable,
+            ignore=ignore or (),
+            not_idempotent={name for name, each in functions_of(wanted.functions).items() if each.idempotent is False},
+        )
+        found.append(reports.Report(wanted.name, raw.decode(errors="replace"), problems))
+    if shown := reports.FORMATS[form](found):
+        print(shown)
+    return Exit.NO if any(report.failed for report in found) else Exit.OK
 
-        print(msgspec.json.format(msgspec.json.encode(reports)).decode())
-    else:
-        for report in reports:
-            prefix = f"{report['definition']}: " if len(reports) > 1 else ""
-            for problem in report["diagnostics"]:
-                print(f"{prefix}{problem}{' (warning)' if problem.severity == 'WARNING' else ''}")
-    return Exit.NO if any(report["result"] == "FAIL" for report in reports) else Exit.OK
+
+def _wanted(names: list[str], configuration: Path | None, given: dict[str, Any], functions: tuple[Path, ...]) -> list[_Wanted]:
+    found = [_Wanted(name, None if name == "-" else Path(name), given, functions) for name in names]
+    if configuration is not None:
+        from express.config import load
+
+        loaded = load(configuration, os.environ)
+        for workflow in loaded.settings.workflows.values():
+            path = loaded.directory / workflow.definition
+            files = tuple(loaded.directory / file for file in workflow.functions)
+            found.append(_Wanted(os.path.relpath(path), path, {**workflow.substitutions, **given}, (*files, *functions)))
+    if not found:
+        raise usage("expected a DEFINITION, or -c FILE")
+    return found

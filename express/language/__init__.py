@@ -1,6 +1,7 @@
 """The Amazon States Language as data: text in, a checked Workflow out. Knows nothing of running."""
 
-from express.language.load import Loaded, check, load
+from express.language.checking import check
+from express.language.load import Loaded, load
 from express.language.refusals import refusals
 
 __all__ = ["Loaded", "check", "load", "refusals"]

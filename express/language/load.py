@@ -17,31 +17,29 @@ from express.language.model import Workflow
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """``workflow`` is None if one of ``problems`` is an ERROR; warnings alone leave it."""
+    """``workflow`` is None if one of ``problems`` is an ERROR; warnings alone leave it. ``raw`` is the definition's JSON value, None if it
+    could not be read."""
 
     workflow: Workflow | None
     problems: list[Problem]
+    raw: Any = None
 
 
 def load(definition: Any, substitutions: Mapping[str, Any] | None = None) -> Loaded:
     """``definition`` is a dict, JSON or YAML text (str or bytes), or a path (os.PathLike, never a str). ``substitutions`` are the values
     of ``${Name}`` in its texts."""
     findings = Findings()
-    value = text.read(definition, findings)
-    if value is text.ABSENT:
-        return Loaded(None, findings.problems)
     if substitutions:
         values.check(substitutions, findings)
         if findings.failed:
             return Loaded(None, findings.problems)
+    value = text.read(definition, findings, substitutions or {})
+    if value is text.ABSENT:
+        return Loaded(None, findings.problems)
+    if substitutions:
         value = values.apply(value, substitutions)
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     if len(canonical) > text.SIZE:
         findings.error(WHOLE, f"a definition may have {text.SIZE} bytes, this one has {len(canonical)}", TOO_LARGE)
-        return Loaded(None, findings.problems)
-    return Loaded(parse.workflow(value, sha256(canonical).hexdigest(), findings), findings.problems)
-
-
-def check(definition: Any, substitutions: Mapping[str, Any] | None = None) -> list[Problem]:
-    """Every problem of a definition, warnings included; empty if there is none."""
-    return load(definition, substitutions).problems
+        return Loaded(None, findings.problems, value)
+    return Loaded(parse.workflow(value, sha256(canonical).hexdigest(), findings), findings.problems, value)

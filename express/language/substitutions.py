@@ -10,6 +10,7 @@ from typing import Any
 from express.language.findings import SUBSTITUTION, WHOLE, Findings, shown
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+_QUOTED_OR_BARE = re.compile(r'"(?:[^"\\]|\\.)*"|\$\{([^{}"\n]*)\}', re.DOTALL)
 
 
 def check(values: Mapping[str, Any], findings: Findings) -> None:
@@ -21,6 +22,30 @@ def check(values: Mapping[str, Any], findings: Findings) -> None:
             fits = False
         if not fits:
             findings.error(WHOLE, f"the value of the substitution {shown(name)} must be a text, a number, true or false", SUBSTITUTION)
+
+
+def bare(text: str, values: Mapping[str, Any]) -> str:
+    """JSON text with the placeholders that stand outside of quotes replaced: SAM's way to write a number, ``"TimeoutSeconds": ${Seconds}``.
+    A value that is JSON itself (a number, true, an array) stands as it is, another becomes a quoted text."""
+
+    def value(found: re.Match[str]) -> str:
+        given = values.get(found[1]) if found[1] is not None else None
+        if given is None:
+            return found[0]
+        if not isinstance(given, str):
+            return json.dumps(given)
+        try:
+            json.loads(given)
+        except ValueError:
+            return json.dumps(given, ensure_ascii=False)
+        return given
+
+    return _QUOTED_OR_BARE.sub(value, text) if "${" in text else text
+
+
+def first_bare(text: str) -> str | None:
+    """The name of the first placeholder outside of quotes."""
+    return next((found[1] for found in _QUOTED_OR_BARE.finditer(text) if found[1]), None)
 
 
 def apply(value: Any, values: Mapping[str, Any]) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import orjson
 
-from express.language import yaml
+from express.language import substitutions, yaml
 from express.language.findings import DUPLICATES, EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, UNREADABLE, WHOLE, Findings, below
 
 SIZE = 1024 * 1024  # AWS: a definition's bytes
@@ -32,12 +33,15 @@ class _Absent:
 ABSENT = _Absent()
 
 
-def read(definition: Any, findings: Findings) -> Any:
-    """The JSON value that ``definition`` holds, or ABSENT. Text that begins with '{' is JSON, other text YAML; files go by their name."""
+def read(definition: Any, findings: Findings, values: Mapping[str, Any] | None = None) -> Any:
+    """The JSON value that ``definition`` holds, or ABSENT. Text that begins with '{' is JSON, other text YAML; files go by their name.
+
+    ``values`` are those of the substitutions: JSON text may have one where a value stands without quotes.
+    """
     if isinstance(definition, FilePath):
-        return _file(definition, findings)
+        return _file(definition, findings, values or {})
     if isinstance(definition, str | bytes | bytearray | memoryview):
-        return _text(definition if isinstance(definition, str) else bytes(definition), "", findings)
+        return _text(definition if isinstance(definition, str) else bytes(definition), "", findings, values or {})
     if isinstance(definition, dict):
         return plain(definition, findings)
     code = EMPTY if definition is None else SYNTAX
@@ -45,7 +49,7 @@ def read(definition: Any, findings: Findings) -> Any:
     return ABSENT
 
 
-def _file(path: FilePath, findings: Findings) -> Any:
+def _file(path: FilePath, findings: Findings, values: Mapping[str, Any]) -> Any:
     name = path.__fspath__()
     shown = name.decode(errors="replace") if isinstance(name, bytes) else name
     try:
@@ -55,10 +59,10 @@ def _file(path: FilePath, findings: Findings) -> Any:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         findings.error(WHOLE, f"the file {shown} cannot be read: {reason}", UNREADABLE)
         return ABSENT
-    return _text(raw, shown.rpartition(".")[2].lower(), findings)
+    return _text(raw, shown.rpartition(".")[2].lower(), findings, values)
 
 
-def _text(raw: str | bytes, form: str, findings: Findings) -> Any:
+def _text(raw: str | bytes, form: str, findings: Findings, values: Mapping[str, Any]) -> Any:
     try:
         encoded = raw if isinstance(raw, bytes) else raw.encode()
         text = encoded.decode("utf-8-sig")
@@ -75,7 +79,7 @@ def _text(raw: str | bytes, form: str, findings: Findings) -> Any:
         findings.error(WHOLE, "the definition is empty", EMPTY)
         return ABSENT
     if form == "json" or (form not in ("yaml", "yml") and start in ("{", "[", '"')):
-        return _json(text, findings)
+        return _json(substitutions.bare(text, values), findings)
     return yaml.read(text, DEPTH, VALUES, findings, ABSENT)
 
 
@@ -88,7 +92,9 @@ def _json(text: str, findings: Findings) -> Any:
         rough = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         reason = error.msg.partition(": line ")[0]
-        findings.error(WHOLE, f"not JSON: {reason} at line {error.lineno} column {error.colno}", SYNTAX)
+        name = substitutions.first_bare(text)
+        hint = f" (the substitution ${{{name}}} has no value)" if name is not None else ""
+        findings.error(WHOLE, f"not JSON: {reason} at line {error.lineno} column {error.colno}{hint}", SYNTAX)
         return ABSENT
     if _too_deep(rough):
         findings.error(WHOLE, f"objects and arrays may be nested {DEPTH} deep, these are deeper", TOO_DEEP)

@@ -23,12 +23,20 @@ class Function(Generic[F]):
     """A function with what the engine must know about it; calling it calls the function.
 
     ``run`` is ``async`` for coroutine functions, else one of ``thread`` (the default), ``inline`` (promises not to block) and ``process``.
-    ``concurrency`` is how many calls may run at a time, None for no limit of its own.
+    ``concurrency`` is how many calls may run at a time, None for no limit of its own. ``idempotent`` is False where a second call would
+    harm: ``express check`` then says so of a Retry. It changes nothing that runs.
     """
 
     wrapped: F
 
-    def __init__(self, wrapped: F, name: str | None = None, run: Mode | None = None, concurrency: int | None = None) -> None:
+    def __init__(
+        self,
+        wrapped: F,
+        name: str | None = None,
+        run: Mode | None = None,
+        concurrency: int | None = None,
+        idempotent: bool | None = None,
+    ) -> None:
         inner: F = wrapped.wrapped if isinstance(wrapped, Function) else wrapped
         functools.update_wrapper(self, inner)  # first: it brings along the function's own attributes
         self.wrapped = inner
@@ -37,6 +45,7 @@ class Function(Generic[F]):
         if concurrency is not None and (isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1):
             raise ConfigurationError(f"function {self.name!r}: concurrency must be a number from 1, not {concurrency!r}")
         self.concurrency = concurrency
+        self.idempotent = idempotent
         self.takes_context = _takes_context(inner, self.name)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -52,18 +61,23 @@ def function(name: F, /) -> Function[F]: ...
 
 @overload
 def function(
-    name: str | None = None, /, *, run: Literal["thread", "inline", "process"] | None = None, concurrency: int | None = None
+    name: str | None = None,
+    /,
+    *,
+    run: Literal["thread", "inline", "process"] | None = None,
+    concurrency: int | None = None,
+    idempotent: bool | None = None,
 ) -> Callable[[F], Function[F]]: ...
 
 
-def function(name: Any = None, /, *, run: Any = None, concurrency: int | None = None) -> Any:
+def function(name: Any = None, /, *, run: Any = None, concurrency: int | None = None, idempotent: bool | None = None) -> Any:
     """Makes a function one that Task states can call: ``@express.function``, or ``@express.function("price", run="inline")``.
 
     It is found by ``name`` (its own without one) in ``arn:aws:lambda:...:function:NAME`` and in lambda:invoke's FunctionName.
     """
     if callable(name):
         return Function(name)
-    return lambda wrapped: Function(wrapped, name, run, concurrency)
+    return lambda wrapped: Function(wrapped, name, run, concurrency, idempotent)
 
 
 def as_function(name: str, provided: Callable[..., Any]) -> Function[Any]:

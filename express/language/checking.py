@@ -1,0 +1,42 @@
+"""A definition in, everything worth saying about it out: what AWS rejects, what will not do what was meant, and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from express.errors import Problem
+from express.language import advice as advices
+from express.language import portable as beyond
+from express.language import sizes, suppression
+from express.language.load import load
+
+
+def check(
+    definition: Any,
+    substitutions: Mapping[str, Any] | None = None,
+    *,
+    advice: bool = True,
+    portable: bool = False,
+    ignore: Collection[str] = (),
+    not_idempotent: Collection[str] = (),
+) -> list[Problem]:
+    """Every problem of a definition (a dict, JSON or YAML text, or a path), by severity; empty if there is none. Never raises for a bad
+    definition.
+
+    ``advice`` adds ADVICE, once there is no ERROR. ``portable`` adds an ERROR for what Express runs and AWS would not. ``ignore`` holds
+    codes of warnings and advice that are left out, as ``express: ignore CODE`` in a Comment does for the object that has it.
+    ``not_idempotent`` names functions that a second call would harm.
+    """
+    loaded = load(definition, substitutions)
+    problems = list(loaded.problems)
+    problems += sizes.check(loaded.raw)
+    if portable:
+        problems += beyond.check(loaded.raw, loaded.workflow)
+    if advice and loaded.workflow is not None:
+        problems += advices.advise(loaded.workflow, not_idempotent)
+    problems = suppression.suppress(problems, loaded.raw, ignore)
+    return sorted(problems, key=lambda problem: _ORDER[problem.severity])
+
+
+_ORDER = {"ERROR": 0, "WARNING": 1, "ADVICE": 2}

@@ -1,0 +1,49 @@
+"""What Express runs and AWS would not, named only when asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from express.language import check
+from tests.language.definitions import ending, machine, said, task
+
+EXTENSION = "is an extension of Express: AWS's Context Object has no Source"
+
+
+@pytest.mark.parametrize(
+    ("definition", "line"),
+    [
+        (ending("Pass", Parameters={"a.$": "$$.Source.offset"}), f"/States/A/Parameters/a.$: '$$.Source' {EXTENSION}"),
+        (ending("Pass", InputPath="$$['Source']"), f"/States/A/InputPath: \"$$['Source']\" {EXTENSION}"),
+        (
+            ending("Pass", Parameters={"a.$": "States.Format('{}', $$.Source.topic)"}),
+            f"/States/A/Parameters/a.$: '$$.Source' {EXTENSION}",
+        ),
+        (
+            task(TimeoutSeconds=1, Parameters={"table": "${Table}-x"}),
+            "/States/A/Parameters/table: ${Table} is a substitution without a value: AWS takes it as it stands"
+            " (--substitute Table=VALUE gives it one)",
+        ),
+    ],
+)
+def test_what_is_not_portable_is_an_error_when_asked_for(definition: dict[str, Any], line: str) -> None:
+    assert said(check(definition, portable=True)) == [line]
+    assert said(check(definition)) == []
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        ending("Pass", Parameters={"a.$": "$$.Execution.Id", "b.$": "$.Source", "c": "Source", "d.$": "$$.SourceOfAll"}),
+        ending("Pass", Comment="reads ${Table} and $$.Source"),
+        machine({"Type": "Succeed", "InputPath": "$.source"}),
+    ],
+)
+def test_what_aws_runs_is_portable(definition: dict[str, Any]) -> None:
+    assert said(check(definition, portable=True)) == []
+
+
+def test_a_substitution_with_its_value_is_portable() -> None:
+    assert said(check(task(Parameters={"table": "${Table}"}), {"Table": "orders"}, portable=True)) == []
