@@ -69,7 +69,7 @@ def command(
         if (reason := unknown(code)) is not None:
             raise usage(f"--ignore {code}: {reason}")
     found = []
-    for wanted in _wanted(definitions or [], configuration, values.substitutions(substitute), tuple(functions or ())):
+    for wanted in _wanted(definitions or [], configuration, values.parsed(substitute), tuple(functions or ())):
         raw = sys.stdin.buffer.read() if wanted.path is None else wanted.path.read_bytes()
         problems = express.check(
             raw if wanted.path is None else wanted.path,

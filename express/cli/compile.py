@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from express.cli import substitutions
 from express.cli.exits import Exit, usage
 
 SHORT = "Show the Python that a definition becomes."
@@ -26,12 +27,14 @@ def command(
     metrics: Annotated[bool, typer.Option("--metrics", help="With the lines that measure, as a pipeline runs it.")] = False,
     state: Annotated[str | None, typer.Option(metavar="NAME", help="Only the lines of this state.")] = None,
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
+    substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
 ) -> int:
     """Compiles a definition; a resource that nothing provides is no error here. How a Task is called depends on its function's mode: with
     the functions that a pipeline has, the Python is the one that it runs."""
     from express.loading import functions_of, program_of
 
-    program = program_of(definition, functions_of(functions or ()), missing="defer", metrics=metrics)
+    values = substitutions.parsed(substitute)
+    program = program_of(definition, functions_of(functions or ()), substitutions=values, missing="defer", metrics=metrics)
     if state is not None:
         lines = program.lines(state)
         if not lines:

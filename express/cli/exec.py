@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from express.cli import substitutions
 from express.cli.exits import Exit
 
 SHORT = "Run one execution."
@@ -25,12 +26,13 @@ def command(
     text: Annotated[str, typer.Option("--input", metavar="JSON|@FILE|-", help="The input: JSON, a file of it, or standard input.")] = "{}",
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The execution's name.")] = None,
+    substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
 ) -> int:
     """Runs one execution and prints its output; when it fails, its error and cause on standard error, with exit code 1."""
     from express.loading import functions_of, program_of
     from express.runtime import values
 
-    program = program_of(definition, functions_of(functions or ()))
+    program = program_of(definition, functions_of(functions or ()), substitutions=substitutions.parsed(substitute))
     outcome = program.run(_input(text), name=name)
     if outcome.status == "SUCCEEDED":
         print(values.dumps(outcome.output).decode())

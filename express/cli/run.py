@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from express.cli import substitutions
 from express.cli.exits import Exit, duration, usage
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ def command(
     in_flight: Annotated[int | None, typer.Option(metavar="N", min=1, help="Records in flight.  [default: 500]")] = None,
     commit_every: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="Between commits.  [default: 200ms]")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow's name.  [default: the file's]")] = None,
+    substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
 ) -> int:
     """Runs workflows over events: from one definition and flags, or several pipelines from a configuration."""
     flags = {
         "DEFINITION": definition, "--source": source, "--sink": sink, "--dead-letter": dead_letter, "--functions": functions,
-        "--drain": drain, "--in-flight": in_flight, "--commit-every": commit_every, "--name": name,
+        "--drain": drain, "--in-flight": in_flight, "--commit-every": commit_every, "--name": name, "--substitute": substitute,
     }  # fmt: skip
     given = [flag for flag, value in flags.items() if value]
     if configuration is not None:
@@ -65,7 +67,8 @@ def command(
     if source is None:
         raise usage("expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or kafka://localhost:9092/orders?group=orders")
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every}
-    return _run(_from_flags(definition, source, functions or [], pipeline, in_flight, name, ops))
+    values = substitutions.parsed(substitute)
+    return _run(_from_flags(definition, source, functions or [], values, pipeline, in_flight, name, ops))
 
 
 def _from_file(path: Path, ops: str | None) -> Configuration:
@@ -84,6 +87,7 @@ def _from_flags(
     definition: Path,
     source: str,
     functions: list[Path],
+    values: dict[str, str],
     pipeline: dict[str, Any],
     in_flight: int | None,
     name: str | None,
@@ -100,7 +104,7 @@ def _from_flags(
     if in_flight is not None:
         given["in_flight"] = InFlight(records=in_flight)
     settings = Settings(
-        workflows={workflow: Workflow(definition=str(definition), functions=tuple(map(str, functions)))},
+        workflows={workflow: Workflow(definition=str(definition), functions=tuple(map(str, functions)), substitutions=values)},
         pipelines=(Pipeline(source=source, workflow=workflow, **given),),
         ops=Ops(listen=ops),
     )

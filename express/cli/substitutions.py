@@ -9,7 +9,7 @@ from express.cli.exits import usage
 HELP = "The value of ${NAME} in the definition; may be repeated."
 
 
-def substitutions(given: Iterable[str] | None) -> dict[str, str]:
+def parsed(given: Iterable[str] | None) -> dict[str, str]:
     """The values by name. A value is text, as SAM and CloudFormation have it."""
     found: dict[str, str] = {}
     for each in given or ():

@@ -102,3 +102,10 @@ def test_the_traceback_of_a_mistake_is_there_for_who_asks(folder: Path) -> None:
     result = express("exec", "orders.asl.json", "--functions", "fails.py", cwd=folder, environment={"EXPRESS_DEBUG": "1"})
     assert "Traceback" in result.stderr
     assert "x = 1 / 0" in result.stderr
+
+
+def test_substitutions_have_their_values_from_flags(folder: Path) -> None:
+    state = '{"Type": "Pass", "Result": {"table": "${Table}-1", "n": ${N}}, "End": true}'
+    (folder / "sam.json").write_text(f'{{"StartAt": "A", "States": {{"A": {state}}}}}')
+    result = express("exec", "sam.json", "--substitute", "Table=orders", "--substitute", "N=3", cwd=folder)
+    assert (result.returncode, json.loads(result.stdout)) == (0, {"table": "orders-1", "n": 3})

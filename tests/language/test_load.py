@@ -250,3 +250,20 @@ def _judge(loaded: Loaded) -> None:
         assert problem.location.startswith("/")
         assert problem.message
         assert len(str(problem).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("substitute", "value"),
+    [(3, 3), ("3", 3), (True, True), ("[1, 2]", [1, 2]), ("orders", "orders"), ('say "hi"', 'say "hi"'), (1.5, 1.5)],
+)
+def test_a_placeholder_outside_of_quotes_takes_its_value_s_type(substitute: Any, value: Any) -> None:
+    definition = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": [${X}, "${X}", "\\"${X}"], "End": true}}}'
+    loaded = load(definition, {"X": substitute})
+    assert loaded.problems == []
+    assert loaded.raw["States"]["A"]["Result"][0] == value
+
+
+def test_a_placeholder_outside_of_quotes_without_a_value_is_named() -> None:
+    (problem,) = load('{"StartAt": "A",\n "TimeoutSeconds": ${Patience}, "States": {}}').problems
+    assert problem.message.startswith("not JSON: ")
+    assert problem.message.endswith(" at line 2 column 20 (the substitution ${Patience} has no value)")

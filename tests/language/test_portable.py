@@ -23,8 +23,10 @@ EXTENSION = "is an extension of Express: AWS's Context Object has no Source"
         ),
         (
             task(TimeoutSeconds=1, Parameters={"table": "${Table}-x"}),
-            "/States/A/Parameters/table: ${Table} is a substitution without a value: AWS takes it as it stands"
-            " (--substitute Table=VALUE gives it one)",
+            (
+                "/States/A/Parameters/table: ${Table} is a substitution without a value: AWS takes it as it stands"
+                " (--substitute Table=VALUE gives it one)"
+            ),
         ),
     ],
 )
