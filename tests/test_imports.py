@@ -119,6 +119,7 @@ LIBRARIES: dict[str, set[str]] = {
     "typer": {"express.cli"},
     "rich": {"express.cli", "express.progress"},
     "uvloop": {"express.worker", "express.cli"},
+    "jsonatapy": {"express.runtime.jsonata_library"},
     "ruamel": {"express.language", "express.documents"},
 }
 

@@ -19,7 +19,9 @@ from express.runtime.paths import compile_path
 from express.runtime.values import dumps, loads
 
 LONGEST_CAUSE = 32_768  # characters: AWS
-SPEAKS_OF_STATES = frozenset({"express.runtime.intrinsics", "express.runtime.paths"})  # their causes lack the state's name
+SPEAKS_OF_STATES = frozenset(
+    {"express.runtime.intrinsics", "express.runtime.paths", "express.runtime.jsonata", "express.runtime.jsonata_library"}
+)  # their causes lack the state's name
 MISSING = (KeyError, IndexError, TypeError)  # what a subscript raises
 
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 
+from express.compiler import jsonata
 from express.compiler.source import Display, Leaf, Piece, Role, Use, literal
 from express.compiler.unit import LONGEST_TEXT, Unit
+from express.language.jsonata import reads
 from express.language.model import (
     ArrayTemplate,
     Call,
     Descendants,
     Expression,
+    Jsonata,
     Literal,
     Machine,
     Name,
@@ -42,6 +45,8 @@ class Scope(msgspec.Struct):
     entered: str = '""'  # where nobody reads it
     item: tuple[str, str] | None = None
     known: dict[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
+    result: str | None = None  # the locals of $states.result and $states.errorOutput, where there are any
+    error_output: str | None = None
 
     def on(self, variable: str) -> Scope:
         """The same, with ``$`` as another local."""
@@ -127,6 +132,9 @@ def context_paths(node: Any) -> Iterator[Path]:
     if isinstance(node, Path):
         if node.root == "$$":
             yield node
+    elif isinstance(node, Jsonata):
+        for names in reads(node, "context"):
+            yield Path("$$", tuple(Name(name) for name in names), ".".join(["$states.context", *names]))
     elif isinstance(node, Machine):
         return
     elif isinstance(node, msgspec.Struct):
@@ -199,6 +207,8 @@ def shared(node: Expression | None) -> bool:
         return any(shared(inner) for inner in node.items)
     if isinstance(node, Call):
         return any(shared(inner) for inner in node.arguments)
+    if isinstance(node, Jsonata):
+        return True
     return isinstance(node, Path) and node.root == "$$"
 
 
@@ -213,7 +223,11 @@ def holds_whole_input(node: Expression | None) -> bool:
         return any(holds_whole_input(inner) for inner in node.items)
     if isinstance(node, Call):
         return any(holds_whole_input(inner) for inner in node.arguments)
-    return False
+    return isinstance(node, Jsonata) and "input" in node.states
+
+
+def _jsonata(node: Jsonata, scope: Scope, field: str, role: Role) -> Piece:
+    return jsonata.expression(node, scope, field)
 
 
 def _literal(node: Literal, scope: Scope, field: str, role: Role) -> Piece:
@@ -224,17 +238,31 @@ def _path(node: Path, scope: Scope, field: str, role: Role) -> Piece:
     return path(node, scope, field, role)
 
 
+def holds_jsonata(node: Expression) -> bool:
+    """Whether an expression is, or holds, JSONata: its fields are named by their place, not by themselves."""
+    if isinstance(node, ObjectTemplate):
+        return any(holds_jsonata(inner) for _, inner in node.fields)
+    return isinstance(node, Jsonata) or (isinstance(node, ArrayTemplate) and any(map(holds_jsonata, node.items)))
+
+
 def _object(node: ObjectTemplate, scope: Scope, field: str, role: Role) -> Piece:
     entries = []
     for name, inner in node.fields:
         key = literal(name) if len(name) <= LONGEST_TEXT else scope.unit.object(name, "key")
         dynamic = not isinstance(inner, (Literal, ObjectTemplate, ArrayTemplate))
-        entries.append((f"{key}: ", expression(inner, scope, f"{name}.$" if dynamic else name, role)))
+        if holds_jsonata(inner):
+            place = f"{field}/{name}"
+        else:
+            place = f"{name}.$" if dynamic else name
+        entries.append((f"{key}: ", expression(inner, scope, place, role)))
     return Display("{", tuple(entries), "}")
 
 
 def _array(node: ArrayTemplate, scope: Scope, field: str, role: Role) -> Piece:
-    return Display("[", tuple(("", expression(inner, scope, field, role)) for inner in node.items), "]")
+    items = []
+    for number, inner in enumerate(node.items):
+        items.append(("", expression(inner, scope, f"{field}[{number}]" if holds_jsonata(inner) else field, role)))
+    return Display("[", tuple(items), "]")
 
 
 def _call(node: Call, scope: Scope, field: str, role: Role) -> Piece:
@@ -250,6 +278,7 @@ def _call(node: Call, scope: Scope, field: str, role: Role) -> Piece:
 
 _FORMS: dict[type, Callable[[Any, Scope, str, Role], Piece]] = {
     Literal: _literal,
+    Jsonata: _jsonata,
     Path: _path,
     Call: _call,
     ObjectTemplate: _object,

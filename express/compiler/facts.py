@@ -13,6 +13,7 @@ from express.language.model import (
     Descendants,
     Expression,
     Index,
+    Jsonata,
     Literal,
     Name,
     ObjectTemplate,
@@ -77,6 +78,8 @@ def _fixed(node: Expression, data: int, paths: list[Path]) -> int:
             names = tuple(segment.name for segment in node.segments if isinstance(segment, Name))
             return SHORT if names in SHORT_CONTEXT else 2 * PAYLOAD
         return 2 * data
+    if isinstance(node, Jsonata):
+        return ENDLESS
     return _call(node, data)
 
 

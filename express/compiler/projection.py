@@ -12,6 +12,7 @@ import msgspec
 
 from express.compiler.choice import comparisons
 from express.compiler.graph import Plan, exits
+from express.language.jsonata import reads
 from express.language.model import (
     ROOT,
     ArrayTemplate,
@@ -19,6 +20,7 @@ from express.language.model import (
     Choice,
     Expression,
     Fail,
+    Jsonata,
     Literal,
     Name,
     ObjectTemplate,
@@ -96,6 +98,9 @@ def _paths(node: Expression | None) -> Iterator[Path]:
     elif isinstance(node, Call):
         for inner in node.arguments:
             yield from _paths(inner)
+    elif isinstance(node, Jsonata):
+        for names in reads(node, "input"):
+            yield Path("$", tuple(Name(name) for name in names), node.text)
     else:
         assert node is None or isinstance(node, Literal)
 

@@ -1,7 +1,7 @@
 """A definition as typed, frozen data: what ``parse`` makes and the compiler reads. No behaviour, no environment.
 
-Every place where a definition computes something holds an ``Expression``. JSONPath's expressions are the classes below; JSONata will be one
-more class in the union, variables one more root of a ``Path``: neither changes what is here.
+Every place where a definition computes something holds an ``Expression``: JSONPath's are the classes below, a JSONata expression is one
+``Jsonata``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import msgspec
+
+from express.language import jsonata_nodes
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +148,22 @@ class ArrayTemplate(msgspec.Struct, frozen=True):
     items: tuple[Expression, ...]
 
 
-Expression: TypeAlias = Literal | Path | Call | ObjectTemplate | ArrayTemplate
+class Jsonata(msgspec.Struct, frozen=True):
+    """A JSONata expression. ``text`` is what stands between ``{%`` and ``%}``, without the blanks around it.
+
+    ``variables`` are the names ``$name`` that are neither bound in the expression nor functions of JSONata or AWS: workflow variables, or
+    undefined. ``functions`` are the built-in functions that it names. ``states`` are the members of ``$states`` that it may read: input,
+    result, errorOutput, context.
+    """
+
+    text: str
+    node: jsonata_nodes.Node
+    variables: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+
+
+Expression: TypeAlias = Literal | Path | Call | ObjectTemplate | ArrayTemplate | Jsonata
 
 ROOT = Path("$", (), "$")
 

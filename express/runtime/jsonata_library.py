@@ -1,0 +1,123 @@
+"""Expressions that are not compiled are evaluated here, by jsonatapy, within budgets of time, depth and size.
+
+What the library needs, and does not say aloud: a compiled expression belongs to the thread that made it and panics in another; undefined
+and null are both None, only its JSON interface tells them apart; bindings are converted slowly, so everything comes in as the document.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from typing import Any
+
+import jsonatapy
+
+from express.runtime import jsonata_of_aws
+from express.runtime.jsonata import Query
+from express.runtime.limits import PAYLOAD
+from express.runtime.values import dumps
+
+MILLISECONDS = 200
+DEPTH = 1_000
+MOST_ITEMS = 500_000
+KEPT = 4_096  # compiled expressions a thread keeps
+
+_compiled = threading.local()
+_CODE = re.compile(r"(?:(?:Parse|Argument|Type) error: )*(?:host function raised \w+: )?(?:([STD]\d{4}): )?(.*)", re.DOTALL)
+
+# JSONata's own sentences, where the library words them in another way
+_SENTENCES = {
+    "T1005": "Attempted to invoke a non-function",
+    "T1006": "Attempted to invoke a non-function",
+    "T1008": "Attempted to partially apply a non-function",
+}
+
+
+class LibraryQuery(Query):
+    """An expression that jsonatapy evaluates. ``source`` is its text with everything that it reads bound to members of the document."""
+
+    __slots__ = ()
+
+    def __call__(self, document: dict[str, Any]) -> Any:
+        """The result, plain JSON. Raises StateError, also for undefined."""
+        try:
+            value = self._expression().evaluate(document, timeout=MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS)
+        except Exception as error:
+            raise self._explained(error) from None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            self._forget()
+            raise self.failed("D1000", "The evaluation failed within the library") from None
+        if value is None:
+            return self._nothing(document)
+        if value.__class__ is float and not math.isfinite(value):
+            raise self.failed("D1001", f"Number out of range: {value}")
+        return value
+
+    def _nothing(self, document: dict[str, Any]) -> None:
+        """None is null, undefined, or a function: said by the text of the result."""
+        try:
+            text = self._expression().evaluate_json_or_none(
+                dumps(document).decode(), timeout=MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS
+            )
+        except Exception as error:
+            raise self._explained(error) from None
+        if text is None:
+            raise self.undefined()
+        if text != "null":
+            raise self.unsupported()
+
+    def _expression(self) -> Any:
+        try:
+            expressions = _compiled.expressions
+        except AttributeError:
+            expressions = _compiled.expressions = {}
+        found = expressions.get(self.source)
+        if found is None:
+            if len(expressions) >= KEPT:
+                expressions.clear()
+            found = expressions[self.source] = _compile(self.source)
+        return found
+
+    def _forget(self) -> None:
+        _compiled.expressions.pop(self.source, None)
+
+    def _explained(self, error: Exception) -> Exception:
+        found = _CODE.fullmatch(str(error))
+        code, message = (found[1], found[2]) if found else (None, str(error))
+        if code is None:
+            return self.failed("D1000", message)
+        return self.failed(code, _SENTENCES.get(code, message))
+
+
+def _compile(source: str) -> Any:
+    expression = jsonatapy.compile(source)
+    for name, function in jsonata_of_aws.FUNCTIONS.items():
+        expression.register_override(name, function)
+    expression.register_override("pad", pad)
+    return expression
+
+
+def pad(*arguments: Any) -> Any:
+    """``$pad(text, width, filler?)``, which the library would carry out whatever the width."""
+    if not 2 <= len(arguments) <= 3:
+        raise jsonata_of_aws.mismatch("pad", len(arguments) + 1 if len(arguments) < 2 else 4)
+    text, width, filler = (*arguments, " ")[:3]
+    if text is None:
+        return None
+    if text.__class__ is not str:
+        raise jsonata_of_aws.mismatch("pad", 1)
+    if width.__class__ is not int and width.__class__ is not float:
+        raise jsonata_of_aws.mismatch("pad", 2)
+    if filler is not None and filler.__class__ is not str:
+        raise jsonata_of_aws.mismatch("pad", 3)
+    if abs(width) > PAYLOAD:
+        raise jsonata_of_aws.Complaint("D1001", f"Number out of range: {width}")
+    missing = int(abs(width)) - len(text)
+    filler = filler or " "
+    if missing <= 0:
+        return text
+    filling = (filler * (missing // len(filler) + 1))[:missing]
+    return text + filling if width > 0 else filling + text
