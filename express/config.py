@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ import msgspec
 from express import addresses, registry
 from express.addresses import Address
 from express.documents import Document, Duration, Field, Reader, Size, field_text
-from express.errors import ConfigurationError
+from express.errors import ConfigurationError, MissingFile, UnreadableFile
 from express.options import KafkaConnection, SinkOptions, SourceOptions
 from express.runtime import limits
 from express.units import size_text
@@ -139,7 +140,8 @@ def host_and_port(text: str) -> tuple[str, int]:
 
 
 def validate(configuration: Configuration) -> list[Route]:
-    """Every rule that concerns more than the type of one field, one sentence each; all broken ones in one ConfigurationError."""
+    """Every rule that concerns more than the type of one field, one sentence each; all broken ones in one ConfigurationError (MissingFile,
+    UnreadableFile where files are all that is wrong)."""
     return _Validation(configuration).routes()
 
 
@@ -147,6 +149,7 @@ class _Validation:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration, self._settings = configuration, configuration.settings
         self._problems: list[str] = []
+        self._kinds: set[type[ConfigurationError]] = set()
 
     def routes(self) -> list[Route]:
         self._workflows()
@@ -158,10 +161,12 @@ class _Validation:
         routes = [self._route(number, pipeline) for number, pipeline in enumerate(self._settings.pipelines)]
         self._shared_files([route for route in routes if route is not None])
         if self._problems:
-            raise ConfigurationError(*self._problems)
+            kind = self._kinds.pop() if len(self._kinds) == 1 else ConfigurationError
+            raise kind(*self._problems)
         return [route for route in routes if route is not None]
 
-    def _problem(self, field: Field, sentence: str) -> None:
+    def _problem(self, field: Field, sentence: str, kind: type[ConfigurationError] = ConfigurationError) -> None:
+        self._kinds.add(kind)
         self._problems.append(f"{self._configuration.where(field)}: {sentence}")
 
     # --- Parts ---------------------------------------------------------------------------------------------------------------------
@@ -213,8 +218,12 @@ class _Validation:
 
     def _file(self, field: Field, name: str) -> None:
         path = self._configuration.directory / name
-        if not path.is_file():
-            self._problem(field, f"there is no file {path}")
+        if path.is_dir():
+            self._problem(field, f"{path} is a directory, expected a file", MissingFile)
+        elif not path.exists():
+            self._problem(field, f"there is no file {path}", MissingFile)
+        elif not os.access(path, os.R_OK):
+            self._problem(field, f"no permission to read {path}", UnreadableFile)
 
     # --- Pipelines ------------------------------------------------------------------------------------------------------------------
 

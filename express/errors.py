@@ -50,6 +50,14 @@ class ConfigurationError(ExpressError):
         super().__init__("\n".join(problems))
 
 
+class MissingFile(ConfigurationError):  # noqa: N818 - named for what happened
+    """Files that should be read and are not there; nothing else is wrong."""
+
+
+class UnreadableFile(ConfigurationError):  # noqa: N818
+    """Files that should be read and may not be; nothing else is wrong."""
+
+
 class ConnectionFailed(ExpressError):  # noqa: N818 - named for what happened
     """A broker, a file or a port that should be there is not reachable, or refuses; one sentence."""
 

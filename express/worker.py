@@ -7,7 +7,8 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import msgspec
 import uvloop
@@ -64,23 +65,38 @@ def work(worker: Worker) -> list[Summary]:
 
 def prepare(configuration: Configuration) -> list[Part]:
     """Looks everything up and compiles it; no socket is opened. ConfigurationError or DefinitionError with every problem there is."""
-    routes = validate(configuration)
     problems: list[str] = []
     wrong: list[Problem] = []
     cause: Exception | None = None
     programs: dict[str, Program] = {}
-    for name in dict.fromkeys(route.workflow for route in routes):
-        workflow = configuration.settings.workflows[name]
-        directory = configuration.directory
+    routes: list[Route] = []
+    refused: ConfigurationError | None = None
+    names: Iterable[str] = configuration.settings.workflows
+    try:
+        routes = validate(configuration)
+        names = dict.fromkeys(route.workflow for route in routes)
+    except ConfigurationError as error:
+        refused = error
+        problems += error.problems
+    for name in names:
+        workflow, directory = configuration.settings.workflows[name], configuration.directory
+        files = [directory / file for file in workflow.functions]
+        missing: Literal["error", "defer"] = "error"
+        if refused is not None:
+            if not (directory / workflow.definition).is_file():
+                continue  # said already, as is which file of functions is missing
+            missing = "error" if all(file.is_file() for file in files) else "defer"
         try:
-            functions = functions_of(directory / file for file in workflow.functions)
-            programs[name] = program_of(directory / workflow.definition, functions, name, workflow.substitutions)
+            functions = functions_of(file for file in files if missing == "error" or file.is_file())
+            programs[name] = program_of(directory / workflow.definition, functions, name, workflow.substitutions, missing)
         except ConfigurationError as error:
             problems += error.problems
             cause = error
         except DefinitionError as error:
             wrong += error.problems
     parts = [_part(route, programs.get(route.workflow), problems) for route in routes]
+    if refused is not None and len(problems) == len(refused.problems) and not wrong:
+        raise refused
     if problems:
         raise ConfigurationError(*problems, *map(str, wrong)) from cause
     if wrong:

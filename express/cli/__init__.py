@@ -14,7 +14,16 @@ import typer
 
 from express.cli import check, compile, exec, queue, run  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
-from express.errors import CannotCreate, ConfigurationError, ConnectionFailed, DefinitionError, ExpressError, PipelineStopped
+from express.errors import (
+    CannotCreate,
+    ConfigurationError,
+    ConnectionFailed,
+    DefinitionError,
+    ExpressError,
+    MissingFile,
+    PipelineStopped,
+    UnreadableFile,
+)
 
 EXAMPLES = """
 \b
@@ -102,6 +111,10 @@ def _explain(error: Exception) -> tuple[Exit, str]:
     match error:
         case DefinitionError():
             return Exit.DEFINITION, str(error)
+        case MissingFile():
+            return Exit.NO_INPUT, str(error)
+        case UnreadableFile():
+            return Exit.NO_PERMISSION, str(error)
         case ConfigurationError():
             return Exit.CONFIGURATION, str(error)
         case ConnectionFailed(__cause__=PermissionError()):

@@ -96,9 +96,6 @@ def _from_flags(
     from express.config import Configuration, InFlight, Ops, Pipeline, Settings, Workflow
     from express.loading import name_of
 
-    for file in (definition, *functions):
-        with file.open("rb"):
-            pass  # FileNotFoundError and PermissionError say which
     workflow = name or name_of(definition)
     given = {field: value for field, value in pipeline.items() if value is not None}
     if in_flight is not None:
@@ -115,7 +112,9 @@ def _flag(field: Field) -> str:
     """The flag that a field was given by."""
     if field[:1] == ("pipelines",) and len(field) > 2:
         return "--" + str(field[2]).replace("_", "-")
-    return {"workflows": "DEFINITION", "ops": "--ops"}.get(str(field[0]), str(field[0]))
+    if field[:1] == ("workflows",):
+        return "--functions" if "functions" in field else "DEFINITION"
+    return {"ops": "--ops"}.get(str(field[0]), str(field[0]))
 
 
 def _run(configuration: Configuration) -> int:

@@ -165,8 +165,8 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str | list[str]]] = {
         2,
         f"Invalid value for '--drain': expected a duration such as 200ms, 20s or 5m, found 'soon' {SEE}",
     ),
-    "definition that is not there": (("run", "gone.json", "--source", "stdin:"), 66, "there is no file gone.json"),
-    "definition that is a directory": (("run", ".", "--source", "stdin:"), 66, ". is a directory, expected a file"),
+    "definition that is not there": (("run", "gone.json", "--source", "stdin:"), 66, "DEFINITION: there is no file gone.json"),
+    "definition that is a directory": (("run", ".", "--source", "stdin:"), 66, "DEFINITION: . is a directory, expected a file"),
     "malformed JSON": (
         ("run", "malformed.json", "--source", "stdin:"),
         65,
@@ -226,7 +226,17 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str | list[str]]] = {
         [
             "--ops: expected HOST:PORT such as 127.0.0.1:9464, found 'nowhere'",
             f"--source: 'events' is not an address: expected one such as {SAMPLE} or file:events.jsonl",
-            "--sink: pigeon:x: there is no sink called pigeon:, expected one of kafka:, file:, memory:, drop:",
+            "--sink: pigeon:x: there is no sink called pigeon:, expected one of kafka:, file:, queue:, memory:, drop:",
+        ],
+    ),
+    "files, addresses and a definition at once": (
+        ("run", "target.json", "--functions", "gone.py", "--source", "events"),
+        78,
+        [
+            "--functions: there is no file gone.py",
+            f"--source: 'events' is not an address: expected one such as {SAMPLE} or file:events.jsonl",
+            "target.json: /States/A/Next: no state is named 'B'",
+            "target.json: /States: there is no terminal state: a Succeed, a Fail or a state with End: true",
         ],
     ),
     "sink without a directory": ((*RUN, "--sink", "file:no/where.jsonl"), 73, "file:no/where.jsonl: there is no directory no"),
