@@ -10,19 +10,19 @@ from time import perf_counter
 from types import FrameType, TracebackType
 from typing import Any
 
+from express.compiler.missing import MISSING, why
 from express.compiler.module import Module
 from express.compiler.source import Line, Use
-from express.language.model import Index, Name, Path
+from express.language.model import Index, Name
 from express.runtime.access import Refused
 from express.runtime.failures import ExecutionTimedOut, StateError
 from express.runtime.paths import compile_path
 from express.runtime.values import dumps, loads
 
 LONGEST_CAUSE = 32_768  # characters: AWS
-SPEAKS_OF_STATES = frozenset(
-    {"express.runtime.intrinsics", "express.runtime.paths", "express.runtime.jsonata", "express.runtime.jsonata_library"}
-)  # their causes lack the state's name
-MISSING = (KeyError, IndexError, TypeError)  # what a subscript raises
+PATHS = frozenset({"express.runtime.paths", "express.runtime.filters"})
+# Their causes lack the state's name
+SPEAKS_OF_STATES = PATHS | {"express.runtime.intrinsics", "express.runtime.jsonata", "express.runtime.jsonata_library"}
 
 
 class Blame:
@@ -151,7 +151,7 @@ class Blame:
             # In the innermost function: it may be a small one inside, which computes what an iteration of a Map is given
             entry = self._entries(error.__traceback__)[-1]
             innermost = self._table.get(entry.tb_lineno)
-            ours = entry.tb_next is None or _raised_in(entry) == "express.runtime.paths"
+            ours = entry.tb_next is None or _raised_in(entry) in PATHS
             explained = isinstance(error, MISSING) and ours and innermost is not None
             failure = self._missing(innermost, entry.tb_frame, execution) if explained and innermost is not None else None
         if failure is not None and line is not None and failure.state is None and line.place.name:
@@ -219,9 +219,11 @@ def _misses(use: Use, value: Any) -> bool:
 def _sentence(use: Use, value: Any) -> str:
     """That a path selects nothing, in AWS's words for the field."""
     path = use.path.text
+    if value is None and use.role in ("input", "output", "items", "field"):
+        return "Unable to apply Path transformation to null or empty input."
     match use.role:
         case "input" | "output" | "items":
-            return f"Invalid path '{path}' : {_jayway(use.path, value)}"
+            return f"Invalid path '{path}' : {why(use.path.segments, value)}"
         case "variable":
             return f"Invalid path '{path}': The choice state's condition path references an invalid value."
         case "seconds" | "timestamp" | "timeout":
@@ -232,31 +234,6 @@ def _sentence(use: Use, value: Any) -> str:
                 f"The JsonPath argument for the field '{path}' could not be found in the input '{_shown(value)}'"
             )
     return f"The JSONPath '{path}' specified for the field '{use.field}' could not be found in the input '{_shown(value)}'"
-
-
-def _jayway(path: Path, value: Any) -> str:
-    """How the library that AWS uses says where a path ends."""
-    walked = "$"
-    for number, segment in enumerate(path.segments):
-        step = f"['{segment.name}']" if isinstance(segment, Name) else f"[{segment.index}]" if isinstance(segment, Index) else "[*]"
-        try:
-            value = compile_path((segment,))(value)
-        except MISSING:
-            if number == len(path.segments) - 1 and value.__class__ is dict:
-                return f"No results for path: {walked}{step}"
-            if value.__class__ is dict:
-                return f"Missing property in path {walked}{step}"
-            return (
-                f"Expected to find an object with property {step} in path {walked} but found '{_kind(value)}'. This is not a json object."
-            )
-        walked += step
-    return f"No results for path: {walked}"
-
-
-def _kind(value: Any) -> str:
-    return {str: "java.lang.String", list: "com.fasterxml.jackson.databind.node.ArrayNode", type(None): "null"}.get(
-        value.__class__, "value"
-    )
 
 
 def _shown(value: Any) -> str:

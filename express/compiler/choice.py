@@ -11,6 +11,7 @@ from express.compiler.source import Display, Leaf, Piece, Use, literal
 from express.language.model import And, Comparison, Condition, Index, Literal, Name, Not, Path, Rule, Segment
 from express.language.paths import definite
 from express.runtime.comparisons import TABLE, glob
+from express.runtime.paths import compile_path
 
 Key = tuple[str, tuple[Segment, ...]]  # a path on a local
 
@@ -129,12 +130,13 @@ class Conditions:
     def _presence(self, node: Comparison) -> Leaf:
         path = node.variable
         assert isinstance(node.operand, Literal)
-        if not definite(path):
-            return Leaf("True" if node.operand.value else "False")  # an indefinite path always gives a list, if only an empty one
         if path.root == "$$":
             base = data.context(self._scope)
         else:
             base = self._scope.variable
+        if not definite(path):
+            text = f"selects({self._scope.unit.object(compile_path(path.segments), self._scope.state, '_select')}, {base})"
+            return Leaf(text if node.operand.value else f"not {text}")
         steps = [
             literal(step.name) if isinstance(step, Name) else str(step.index) for step in path.segments if isinstance(step, (Name, Index))
         ]

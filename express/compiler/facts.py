@@ -20,6 +20,7 @@ from express.language.model import (
     Path,
     Segment,
     State,
+    Union,
 )
 from express.runtime.limits import PAYLOAD
 from express.runtime.values import size
@@ -72,8 +73,8 @@ def _fixed(node: Expression, data: int, paths: list[Path]) -> int:
         if node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments):
             paths.append(node)
             return 0
-        if any(isinstance(segment, Descendants) for segment in node.segments):
-            return ENDLESS  # what lies deep is selected once for every level around it
+        if any(isinstance(segment, (Descendants, Union)) for segment in node.segments):
+            return ENDLESS  # what lies deep is selected once for every level around it, and [0,0,0] selects one item three times
         if node.root == "$$":
             names = tuple(segment.name for segment in node.segments if isinstance(segment, Name))
             return SHORT if names in SHORT_CONTEXT else 2 * PAYLOAD

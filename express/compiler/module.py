@@ -62,7 +62,7 @@ RUNTIME: dict[str, Any] = {
     "StateError": StateError, "too_large": access.too_large, "no_choice": access.no_choice, "error_output": access.error_output,
     # values
     "copy": values.copy, "adopt": values.adopt, "at_most": values.at_most, "at_most_shared": values.at_most_shared,
-    "NUMBERS": access.NUMBERS, "CONTAINERS": values.CONTAINERS, "item": paths.item, "put": paths.put,
+    "NUMBERS": access.NUMBERS, "CONTAINERS": values.CONTAINERS, "item": paths.item, "put": paths.put, "selects": paths.selects,
     "present": access.present, "array_of": access.array, "text_of": access.text, "seconds_of": access.seconds_of, "until": access.until,
     "dumps": values.dumps, "encode": orjson.dumps, "decode": whole, "project": None, "OTHER_FORM": OTHER_FORM,
      "len": len, "TypeError": TypeError,

@@ -114,8 +114,8 @@ def _add(shape: Shape, path: Path) -> bool:
         if not isinstance(segment, Name):
             break
         names.append(segment.name)
-    if not names:
-        return False
+    if not names or not all(map(str.isascii, names)):
+        return False  # msgspec's decoder of chosen fields never finds a name beyond ASCII
     here = shape
     for position, name in enumerate(names):
         whole = position == len(names) - 1

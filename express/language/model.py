@@ -27,7 +27,7 @@ class Name(msgspec.Struct, frozen=True):
 
 
 class Index(msgspec.Struct, frozen=True):
-    """``[3]`` or ``[-1]``."""
+    """``[3]``; ``[-1]`` and ``[(@.length-1)]`` for the last."""
 
     index: int
 
@@ -61,7 +61,7 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class FilterComparison(msgspec.Struct, frozen=True):
-    """``@.price < 10``. ``operator`` is one of ``== != < <= > >= in``; an operand is a path from ``@`` or ``$``, or a plain value."""
+    """``@.price < 10``. ``operator`` is one of ``== != < <= > >=``; an operand is a path from ``@`` or ``$``, or a plain value."""
 
     operator: str
     left: FilterOperand
@@ -69,7 +69,7 @@ class FilterComparison(msgspec.Struct, frozen=True):
 
 
 class FilterExists(msgspec.Struct, frozen=True):
-    """``@.isbn``: the path selects something."""
+    """``@.isbn``: the path selects something that is not null."""
 
     path: FilterPath
 
@@ -91,16 +91,16 @@ class FilterAny(msgspec.Struct, frozen=True):
 
 
 class FilterPath(msgspec.Struct, frozen=True):
-    """A path inside a filter. ``root`` is ``@`` (the member looked at) or ``$`` (the whole document)."""
+    """A definite path inside a filter. ``root`` is ``@`` (the member looked at) or ``$`` (the whole document)."""
 
     root: str
     segments: tuple[Segment, ...]
 
 
 class FilterValue(msgspec.Struct, frozen=True):
-    """A plain value inside a filter: text, number, true, false, null, or (after ``in``) a tuple of them."""
+    """A plain value inside a filter as a text, whether it was quoted, a number, true, false or null: what it is compared with decides."""
 
-    value: Any
+    text: str
 
 
 FilterCondition: TypeAlias = FilterComparison | FilterExists | FilterNot | FilterAll | FilterAny

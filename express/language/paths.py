@@ -1,6 +1,6 @@
 """JSONPath text in, a typed Path out: what AWS's paths accept. Also: is a path definite, is it a Reference Path.
 
-A small recursive descent. Nothing here recurses but filters, and those only so deep as ``NESTING`` allows.
+A small recursive descent; only the parentheses of a filter recurse.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from express.language.model import Descendants, Filter, Index, Name, Path, Segme
 from express.language.scanner import Scanner, SyntaxProblem, unescape
 
 STEPS = 256  # no JSON value that Express accepts is as deep as this
-NESTING = 16  # filters within filters
 LARGEST_INDEX = 2**31 - 1  # Java's int, as AWS has it
 
 # A name after a dot. AWS's documentation demands brackets for what is not a letter, a digit or _; its service takes `$.delivery-partner`
@@ -21,6 +20,7 @@ _DOT_NAME = re.compile(r"(?:[^\s.\[\](),'\"{}*?\\]|\\(?:u[0-9A-Fa-f]{4}|[^u\s]|u
 _FILTER_NAME = re.compile(r"(?:[^\s.\[\](),'\"{}*?\\=!<>&|~@/]|\\(?:u[0-9A-Fa-f]{4}|[^u\s]|u(?![0-9A-Fa-f]{4})))+")
 _INTEGER = re.compile(r"-?[0-9]{1,10}(?![0-9])")
 _VARIABLE = re.compile(r"\$[^\W\d]\w*")
+_FROM_END = re.compile(r"\(\s*@\s*\.\s*(?:length|size\(\))\s*-\s*([0-9]{1,9})\s*\)")
 
 
 def parse(text: str) -> Path:
@@ -48,25 +48,25 @@ def read(scanner: Scanner) -> Path:
         root = "$"
     else:
         raise scanner.problem("a path begins with '$'")
-    segments = read_segments(scanner, _DOT_NAME, NESTING)
+    segments = _read_segments(scanner, _DOT_NAME)
     return Path(root, segments, scanner.text[start : scanner.position])
 
 
-def read_segments(scanner: Scanner, names: re.Pattern[str], nesting: int) -> tuple[Segment, ...]:
+def _read_segments(scanner: Scanner, names: re.Pattern[str]) -> tuple[Segment, ...]:
     """The steps that follow a root."""
     segments: list[Segment] = []
     while True:
         if scanner.take(".."):
             segments.append(Descendants())
             if scanner.peek() == "[":
-                segments.append(_bracket(scanner, nesting))
+                segments.append(_bracket(scanner, names))
             else:
                 segments.append(_dotted(scanner, names, "'..'"))
         elif scanner.take("."):
             # AWS takes `$.items.[0]` for `$.items[0]`
-            segments.append(_bracket(scanner, nesting) if scanner.peek() == "[" else _dotted(scanner, names, "'.'"))
+            segments.append(_bracket(scanner, names) if scanner.peek() == "[" else _dotted(scanner, names, "'.'"))
         elif scanner.peek() == "[":
-            segments.append(_bracket(scanner, nesting))
+            segments.append(_bracket(scanner, names))
         else:
             return tuple(segments)
         if len(segments) > STEPS:
@@ -85,7 +85,7 @@ def _dotted(scanner: Scanner, names: re.Pattern[str], after: str) -> Name | Wild
     return Name(unescape(found[0]) + call)
 
 
-def _bracket(scanner: Scanner, nesting: int) -> Segment:
+def _bracket(scanner: Scanner, names: re.Pattern[str]) -> Segment:
     scanner.expect("[", "")
     scanner.space()
     here = scanner.peek()
@@ -95,11 +95,16 @@ def _bracket(scanner: Scanner, nesting: int) -> Segment:
     elif scanner.take("*"):
         segment = Wildcard()
     elif scanner.take("?"):
-        if nesting == 0:
-            raise SyntaxProblem(f"filters may be nested {NESTING} deep, this is deeper", scanner.position)
-        segment = Filter(filters.read(scanner, nesting - 1, read_filter_segments))
+        if names is _FILTER_NAME:
+            raise SyntaxProblem(_SEVERAL.format(_WORDS[Filter]), scanner.position)
+        segment = Filter(filters.read(scanner, _read_filter_segments))
     elif here and here in "-0123456789:":
         segment = _numbers(scanner)
+    elif found := _FROM_END.match(scanner.text, scanner.position):
+        segment = Index(-int(found[1]))
+        if segment.index == 0:
+            raise SyntaxProblem("(@.length-0) lies behind the last item: the last one is (@.length-1)", scanner.position)
+        scanner.position = found.end()
     else:
         raise scanner.problem("expected a quoted name, an index, a slice, '*' or '?(...)' after '['")
     scanner.space()
@@ -107,8 +112,14 @@ def _bracket(scanner: Scanner, nesting: int) -> Segment:
     return segment
 
 
-def read_filter_segments(scanner: Scanner, nesting: int) -> tuple[Segment, ...]:
-    return read_segments(scanner, _FILTER_NAME, nesting)
+def _read_filter_segments(scanner: Scanner) -> tuple[Segment, ...]:
+    start = scanner.position
+    segments = _read_segments(scanner, _FILTER_NAME)
+    for number, segment in enumerate(segments):
+        several = isinstance(segment, Union) and number == len(segments) - 1 and all(isinstance(name, Name) for name in segment.members)
+        if not isinstance(segment, Name | Index) and not several:
+            raise SyntaxProblem(_SEVERAL.format(_WORDS[type(segment)]), start - 1)
+    return segments
 
 
 def _names(scanner: Scanner) -> Name | Union:
@@ -190,6 +201,7 @@ def not_a_reference(path: Path) -> str | None:
     return None
 
 
+_SEVERAL = "a path inside a filter must select one value: {} may select several values"
 _WORDS: dict[type, str] = {
     Slice: "a slice",
     Wildcard: "'*'",
@@ -197,6 +209,12 @@ _WORDS: dict[type, str] = {
     Descendants: "'..'",
     Filter: "a filter",
 }
+
+
+def from_the_end(path: Path) -> int | None:
+    """The first negative index that is written as such: AWS finds nothing there, though its library's later versions do."""
+    negative = (segment.index for segment in path.segments if isinstance(segment, Index) and segment.index < 0)
+    return None if _FROM_END.search(path.text) else next(negative, None)
 
 
 def function(path: Path) -> str | None:

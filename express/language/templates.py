@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from express.language import intrinsics, paths
-from express.language.findings import NO_DOLLAR, NO_FUNCTION, NOT_YET, PLACEHOLDERS, TOO_DEEP, Findings, below, shown
+from express.language.findings import NEGATIVE_INDEX, NO_DOLLAR, NO_FUNCTION, NOT_YET, PLACEHOLDERS, TOO_DEEP, Findings, below, shown
 from express.language.model import ArrayTemplate, Call, Expression, Literal, ObjectTemplate, Path
 from express.language.scanner import SyntaxProblem
 
@@ -80,3 +80,7 @@ def inspect(expression: Expression, location: str, findings: Findings) -> None:
         function = paths.function(expression)
         if function is not None:
             findings.warning(location, f"Step Functions has no JSONPath functions: '{function}' will not be found", NO_FUNCTION)
+        index = paths.from_the_end(expression)
+        if index is not None:
+            message = f"Step Functions finds nothing at the index [{index}], Express does: [(@.length{index})] works in both"
+            findings.warning(location, message, NEGATIVE_INDEX)

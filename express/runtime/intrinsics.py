@@ -177,7 +177,7 @@ def format_(template: Any, *values: Any) -> str:
         if match[0] != "{}":
             parts.append(match[1] or match[0])
         elif taken < len(values):
-            parts.append(_shown(values[taken]))
+            parts.append(as_java_shows(values[taken]))
             taken += 1
         else:
             raise failure("Format", f"the template has more occurrences of {{}} than values, which are {len(values)}")
@@ -189,7 +189,7 @@ def format_(template: Any, *values: Any) -> str:
     return "".join(parts)
 
 
-def _shown(value: Any) -> str:
+def as_java_shows(value: Any) -> str:
     """As AWS puts a value into text: JSON, but text without quotes, and objects and arrays as Java shows them, ``{a=1, b=[x, y]}``."""
     kind = value.__class__
     if kind is str:

@@ -40,6 +40,7 @@ def shape(definition: dict[str, Any]) -> Any:
         (machine(S=pass_(Parameters={"a.$": "$.list[0].y", "n.$": "States.ArrayLength($.other)"})), {"list": {}, "other": {}}),
         (machine(S=pass_(Parameters={"a.$": "$..y"})), None),
         (machine(S=pass_(Parameters={"a.$": "$"})), None),
+        (machine(S=pass_(Parameters={"a.$": "$.a", "b.$": "$.größe"})), None),  # msgspec would not find it
         (machine(S=pass_(Parameters={"a.$": "$.a"}, ResultPath="$.r")), None),
         (machine(S=pass_()), None),
         (machine(S={"Type": "Succeed"}), None),
@@ -160,3 +161,9 @@ def test_a_failure_shows_the_event_only_where_the_event_was_looked_at(compiled: 
     error, cause, _ = processed(program, b'{"a":1,"b":2}')
     assert error == "States.Runtime"
     assert cause.endswith(sentence)
+
+
+def test_a_name_beyond_ascii_is_found_in_text() -> None:
+    program = express.compile(machine(S=pass_(Parameters={"a.$": "$.größe", "n.$": "$.n"})))
+    for text in ('{"n": 1, "größe": 2}', '{"n": 1, "gr\\u00f6\\u00dfe": 2}'):
+        assert json.loads(program.process(text.encode(), None)) == {"a": 2, "n": 1}

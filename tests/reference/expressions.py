@@ -12,6 +12,7 @@ import math
 import random
 import uuid
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -103,6 +104,10 @@ def _in_name(character: str) -> bool:
 def _bracket(text: Text) -> tuple[str, Any]:
     if text.take("*"):
         return ("all", None)
+    if text.take("(@.length-"):
+        behind = int(text.while_in(str.isdigit))
+        text.must(")")
+        return ("index", -behind)
     if text.take("?("):
         condition = _any(text)
         text.must(")")
@@ -174,10 +179,7 @@ def _operand(text: Text) -> Any:
             return ("path", root, read_path(text))
     if text.peek() == "'":
         return ("value", text.quoted("'"))
-    for word, value in (("true", True), ("false", False), ("null", None)):
-        if text.take(word):
-            return ("value", value)
-    return ("value", text.number())
+    return ("value", text.while_in(lambda character: character.isalnum() or character in "+-."))
 
 
 def is_definite(steps: Steps) -> bool:
@@ -186,49 +188,104 @@ def is_definite(steps: Steps) -> bool:
     return all(kind in ("name", "index") for kind, _ in steps)
 
 
+class Broken(Exception):  # noqa: N818
+    """An index, slice or filter was applied to what is no array: not forgiven where Missing is."""
+
+
 def walk(steps: Steps, document: Any, root: Any = None) -> Any:
-    """What the steps select from ``document``: the value of a definite path (or Missing), else the list of all there is."""
+    """What the steps select from ``document``: the value of a definite path, else the list of all there is. Missing if the path fails.
+
+    Written from what json-path 2.0 documents and does, the library that AWS's answers come from.
+    """
     whole = document if root is None else root
-    nodes = [document]
-    for number, (kind, detail) in enumerate(steps):
-        found = []
-        for node in nodes:
-            if kind == "name":
-                found += [node[detail]] if isinstance(node, dict) and detail in node else []
-            elif kind == "index":
-                found += [node[detail]] if isinstance(node, list) and -len(node) <= detail < len(node) else []
-            elif kind == "all" and isinstance(node, dict):
-                found += list(node.values())
-            elif kind == "all" and isinstance(node, list):
-                found += node
-            elif kind == "slice" and isinstance(node, list):
-                found += node[detail]
-            elif kind == "several" and number == len(steps) - 1 and all(isinstance(key, str) for key in detail):
-                behind_deep = number > 0 and steps[number - 1][0] == "deep"
-                if isinstance(node, dict) and (not behind_deep or all(key in node for key in detail)):
-                    found.append({key: node[key] for key in detail if key in node})
-            elif kind == "several":
-                for key in detail:
-                    kind_of_key = "name" if isinstance(key, str) else "slice" if isinstance(key, slice) else "index"
-                    try:
-                        selected = walk([(kind_of_key, key)], node)
-                    except Missing:
-                        continue
-                    found += selected if kind_of_key == "slice" else [selected]
-            elif kind == "deep":
-                found += everything(node)
-            elif kind == "filter":
-                found += [
-                    each
-                    for each in (node if isinstance(node, list) else [node] if isinstance(node, dict) else [])
-                    if holds(detail, each, whole)
-                ]
-        nodes = found
+    if document is None and steps:
+        raise Missing
+    found: list[Any] = []
+    try:
+        visit(steps, 0, document, whole, found)
+    except Broken:
+        raise Missing from None
     if is_definite(steps):
-        if not nodes:
+        if not found:
             raise Missing
-        return nodes[0]
-    return nodes
+        return found[0]
+    return found
+
+
+def visit(steps: Steps, at: int, node: Any, whole: Any, found: list[Any]) -> None:
+    """Applies the step ``at`` to one node, and the steps after it to what that selects."""
+    if at == len(steps):
+        found.append(node)
+        return
+    kind, detail = steps[at]
+    last = at == len(steps) - 1
+
+    def on(value: Any) -> None:
+        visit(steps, at + 1, value, whole, found)
+
+    if kind == "name" or (kind == "several" and isinstance(detail[0], str)):
+        names = [detail] if kind == "name" else detail
+        if not isinstance(node, dict):
+            raise Missing
+        if kind == "several" and last:
+            found.append({name: node[name] for name in names if name in node})
+            return
+        for name in names:
+            if name in node:
+                on(node[name])
+            elif kind == "name" and (last or is_definite(steps[max(at - 1, 0) :])):
+                raise Missing
+    elif kind in ("index", "slice", "several"):
+        if node is None:
+            raise Missing
+        if not isinstance(node, list):
+            raise Broken
+        for key in detail if kind == "several" else [detail]:
+            if isinstance(key, slice):
+                for element in node[key]:
+                    on(element)
+            elif -len(node) <= key < len(node):
+                on(node[key])
+            else:
+                raise Missing
+    elif kind == "all" and isinstance(node, dict):
+        for value in node.values():
+            on(value)
+    elif kind == "all" and isinstance(node, list):
+        for element in node:
+            try:
+                on(element)
+            except Missing:
+                continue
+    elif kind == "filter":
+        if not isinstance(node, dict | list):
+            raise Broken
+        for candidate in node if isinstance(node, list) else [node]:
+            if holds(detail, candidate, whole):
+                on(candidate)
+    elif kind == "deep":
+        for inner in everything(node):
+            if not asks(steps[at + 1], inner, whole):
+                continue
+            if isinstance(inner, dict) or at + 1 == len(steps) - 1:
+                visit(steps, at + 1, inner, whole, found)
+            else:
+                for element in inner:
+                    visit(steps, at + 2, element, whole, found)
+
+
+def asks(step: tuple[str, Any], node: Any, whole: Any) -> bool:
+    """Whether the step behind ``..`` is tried on a node."""
+    kind, detail = step
+    if kind == "name":
+        return isinstance(node, dict) and detail in node
+    if kind == "several" and isinstance(detail[0], str):
+        return isinstance(node, dict) and all(name in node for name in detail)
+    if kind == "all":
+        return isinstance(node, dict | list)
+    if kind == "filter":
+        return isinstance(node, dict | list) and holds(detail, node, whole)
+    return isinstance(node, list)
 
 
 def everything(value: Any) -> list[Any]:
@@ -238,38 +295,62 @@ def everything(value: Any) -> list[Any]:
     return found
 
 
-NOTHING = object()
-
-
 def holds(condition: Any, candidate: Any, whole: Any) -> bool:
     kind = condition[0]
     if kind == "any":
-        return any(holds(each, candidate, whole) for each in condition[1])
+        return any(holds(each, candidate, whole) for each in reversed(condition[1]))
     if kind == "all":
-        return all(holds(each, candidate, whole) for each in condition[1])
+        return all(holds(each, candidate, whole) for each in reversed(condition[1]))
     if kind == "not":
         return not holds(condition[1], candidate, whole)
 
     def value(operand: Any) -> Any:
         if operand[0] == "value":
             return operand[1]
-        try:
-            found = walk(operand[2], candidate if operand[1] == "@" else whole, whole)
-        except Missing:
-            return NOTHING
-        return NOTHING if not is_definite(operand[2]) and not found else found
+        selected: list[Any] = []
+        visit(operand[2], 0, candidate if operand[1] == "@" else whole, whole, selected)
+        if not selected:
+            raise Missing
+        return selected[0]
 
-    if kind == "exists":
-        return value(condition[1]) is not NOTHING
-    _, operator, left, right = condition
-    one, other = value(left), value(right)
-    same = one is not NOTHING and other is not NOTHING and equal(one, other)
-    if operator == "==":
-        return same
-    if operator == "!=":
-        return not same
-    comparable = (is_number(one) and is_number(other)) or (isinstance(one, str) and isinstance(other, str))
-    return comparable and {"<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other}[operator] if comparable else False
+    try:
+        if kind == "exists":
+            found = value(condition[1])
+            wanted = condition[1][2][-1] if condition[1][2] else ("", None)
+            return found is not None and (wanted[0] != "several" or len(found) == len(wanted[1]))
+        _, operator, left, right = condition
+        actual, expected = value(left), value(right)
+    except Missing:
+        return False
+    if operator not in ("==", "!=") and (actual is None) != (expected is None):
+        return False
+    order = ordered(expected, actual)
+    if order is None:
+        return False
+    return {"==": order == 0, "!=": order != 0, "<": order > 0, "<=": order >= 0, ">": order < 0, ">=": order <= 0}[operator]
+
+
+def ordered(expected: Any, actual: Any) -> int | None:
+    """-1, 0, 1 as the expected value is less, equal, greater; None if the two do not compare. What a path says is a text."""
+    if expected is actual:
+        return 0
+    nulls = [side is None or side == "null" for side in (expected, actual)]
+    if any(nulls):
+        return 0 if all(nulls) else -1 if nulls[0] else 1
+    if isinstance(expected, str) and isinstance(actual, str):
+        one, other = expected.encode("utf-16-be"), actual.encode("utf-16-be")
+        return (one > other) - (one < other)
+    if isinstance(expected, str) and isinstance(actual, bool):
+        return (expected.lower() == "true") - actual
+    if isinstance(expected, bool) and isinstance(actual, bool):
+        return expected - actual
+    if is_number(actual) and (is_number(expected) or isinstance(expected, str)):
+        try:
+            least, most = Decimal(str(expected)), Decimal(str(actual))
+        except InvalidOperation:
+            return None
+        return (least > most) - (least < most)
+    return None
 
 
 def is_number(value: Any) -> bool:

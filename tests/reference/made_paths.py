@@ -12,11 +12,13 @@ from tests.reference.made_values import Values
 # Where a value of a type is found in the inputs, mostly
 PLACES = {
     "number": ["$.n", "$.o.x", "$['n']", "$.items[0]", "$.items[-1]", "$.o.list[1]", "$.m"],
-    "text": ["$.s", "$.o.y", "$['o']['y']", "$.words[0]", "$.t", "$.json", "$['it\\'s']", '$["ü.b"]'],
+    "text": ["$.s", "$.o.y", "$['o']['y']", "$.words[0]", "$.t", "$.json", "$.words[(@.length-1)]", "$['it\\'s']", '$["ü.b"]'],
     "boolean": ["$.flag", "$.o.flag"],
     "list": ["$.items", "$.words", "$.o.list", "$.rows", "$.items[*]", "$.rows[*].q", "$.items[1:]", "$.items[:2]", "$.items[0,1]",
              "$..q", "$.rows[?(@.q > 2)]", "$.rows[?(@.k == 'a')].q", "$.rows[?(@.k)]", "$.items[?(@ >= 3)]", "$.o.*", "$.missing[*]",
-             "$.rows[?(@.q < $.n && @.k != 'b')]", "$.rows[?(!@.k || @.q == 1)]", "$.items[::2]", "$.items[-2:]", "$..rows[0].q"],
+             "$.rows[?(@.q < $.n && @.k != 'b')]", "$.rows[?(!@.k || @.q == 1)]", "$.items[::2]", "$.items[-2:]", "$..rows[0].q",
+             "$.rows[0:1].q", "$..['k','q']", "$.rows[*]['k','q']", "$.rows[?(@.q == '1')]", "$.rows[?(@.k != null)].k", "$..[?(@.q)]",
+             "$.o.list[5,0]"],
     "object": ["$.o", "$", "$.rows[0]", "$['rows'][-1]", "$.o['x','y']"],
     "timestamp": ["$.t", "$.o.t"],
     "null": ["$.z"],
