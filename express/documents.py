@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -20,6 +23,7 @@ from express.errors import ConfigurationError
 
 Duration = Annotated[float, "duration"]  # seconds; written as 200ms, 20s, 5m
 Size = Annotated[int, "size"]  # bytes; written as 256KiB, 64MiB
+Moment = Annotated[float, "moment"]  # seconds since the epoch; written as 2026-01-31T12:00:00Z
 
 Field = tuple[str | int, ...]  # ("pipelines", 0, "in_flight", "records")
 
@@ -106,9 +110,12 @@ def _malformed(error: MarkedYAMLError) -> str:
 
 
 class Reader:
-    """Builds Structs from a document; ``problems`` collects one sentence for everything that does not fit."""
+    """Builds Structs from a document; ``problems`` collects one sentence for everything that does not fit.
 
-    def __init__(self, document: Document, environment: Mapping[str, str]) -> None:
+    Without an ``environment`` every text is what it is: ``${NAME}`` and ``{file: NAME}`` mean nothing.
+    """
+
+    def __init__(self, document: Document, environment: Mapping[str, str] | None) -> None:
         self._document, self._environment = document, environment
         self.problems: list[str] = []
 
@@ -124,7 +131,8 @@ class Reader:
         choices = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
         if raw is None and NoneType in choices:
             return None
-        kind = next(choice for choice in choices if choice is not NoneType)
+        choices = tuple(choice for choice in choices if choice is not NoneType)
+        kind = next((choice for choice in choices if (get_origin(choice) is tuple) == isinstance(raw, list)), choices[0])
         origin = get_origin(kind)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._struct(kind, raw, field)
@@ -137,22 +145,23 @@ class Reader:
         return self._scalar(kind, raw, field)
 
     def _struct(self, kind: type[msgspec.Struct], raw: Any, field: Field) -> Any:
+        fields = {about.encode_name: about for about in msgspec.structs.fields(kind)}
         if not isinstance(raw, dict):
-            return self._problem(field, f"expected fields such as {_listed(kind.__struct_fields__)}, found {_shown(raw)}")
+            return self._problem(field, f"expected fields such as {_listed(tuple(fields))}, found {_shown(raw)}")
         types = get_type_hints(kind, include_extras=True)
         values = {}
         failed = False
         for name, inner in raw.items():
-            if name not in types:
-                self._problem((*field, name), f"there is no field of this name, {_suggestion(name, kind.__struct_fields__)}")
+            if name not in fields:
+                self._problem((*field, name), f"there is no field of this name, {_suggestion(name, tuple(fields))}")
                 failed = True
                 continue
             before = len(self.problems)
-            values[name] = self._value(types[name], inner, (*field, name))
+            values[fields[name].name] = self._value(types[fields[name].name], inner, (*field, name))
             failed |= len(self.problems) > before
-        for about in msgspec.structs.fields(kind):
-            if about.required and about.name not in raw:
-                self._problem(field, f"the field {about.name!r} is missing")
+        for name, about in fields.items():
+            if about.required and name not in raw:
+                self._problem(field, f"the field {name!r} is missing")
                 failed = True
         return None if failed else kind(**values)
 
@@ -171,11 +180,15 @@ class Reader:
             return {name: self._anything(inner, (*field, name)) for name, inner in raw.items()}
         if isinstance(raw, list):
             return [self._anything(inner, (*field, number)) for number, inner in enumerate(raw)]
+        if isinstance(raw, date):
+            return self._problem(field, f"expected a JSON value, found the date {raw}: a text needs quotes here")
+        if isinstance(raw, float) and not math.isfinite(raw):
+            return self._problem(field, f"expected a JSON value, found {raw}")
         return self._interpolated(raw, field) if isinstance(raw, str) else raw
 
     def _scalar(self, kind: Any, raw: Any, field: Field) -> Any:
         shown = "something else" if field[-1] in SECRETS else _shown(raw)
-        if isinstance(raw, dict) and set(raw) == {"file"} and isinstance(raw["file"], str):
+        if isinstance(raw, dict) and set(raw) == {"file"} and isinstance(raw["file"], str) and self._environment is not None:
             raw, shown = self._from_file(raw["file"], field), "what the file holds"
         elif isinstance(raw, str):
             given, raw = raw, self._interpolated(raw, field)
@@ -191,6 +204,9 @@ class Reader:
 
     def _interpolated(self, text: str, field: Field) -> str | None:
         """``${NAME}`` and ``${NAME:-default}`` from the environment; ``$${`` is a plain ``${``."""
+        environment = self._environment
+        if environment is None:
+            return text
         failed = False
 
         def value(found: re.Match[str]) -> str:
@@ -199,8 +215,8 @@ class Reader:
                 return "${"
             if found[1] is None:
                 self._problem(field, "expected the name of an environment variable after ${, as in ${NAME} or ${NAME:-default}")
-            elif found[1] in self._environment:
-                return self._environment[found[1]]
+            elif found[1] in environment:
+                return environment[found[1]]
             elif found[2] is not None:
                 return found[2]
             else:
@@ -267,6 +283,15 @@ def _size(kind: Any, raw: Any) -> float:
     return raw if type(raw) is int and raw >= 0 else _quantity(units.size, "a size such as 256KiB or 64MiB")(kind, raw)
 
 
+def _moment(_: Any, raw: Any) -> float:
+    if isinstance(raw, str):
+        with contextlib.suppress(ValueError):
+            raw = datetime.fromisoformat(raw)
+    if not isinstance(raw, datetime):
+        raise ValueError("expected a time such as 2026-01-31T12:00:00Z")
+    return raw.replace(tzinfo=raw.tzinfo or UTC).timestamp()
+
+
 _CHECKS: dict[Any, Callable[[Any, Any], Any]] = {
     str: _plain_type,
     int: _plain_type,
@@ -275,6 +300,7 @@ _CHECKS: dict[Any, Callable[[Any, Any], Any]] = {
     Literal: _literal,
     "duration": _quantity(units.duration, "a duration such as 200ms, 20s or 5m"),
     "size": _size,
+    "moment": _moment,
 }
 
 

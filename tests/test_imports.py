@@ -106,6 +106,20 @@ ROOMS: dict[str, set[str]] = {
         *CONTRACTS,
     },
     "express.testing": {"express.clock", "express.program", "express.executor", "express.runtime", "express.observers"},
+    # workflows tested and drawn
+    "express.testcases": {
+        "express.documents",
+        "express.language",
+        "express.loading",
+        "express.observers",
+        "express.outcome",
+        "express.program",
+        "express.runtime",
+        "express.tasks",
+        "express.testing",
+        "express.units",
+    },
+    "express.drawing": {"express.language", "express.observers", "express.testcases.coverage", "express.units"},
     "express": {"express.program", "express.tasks", "express.language", "express.runtime", "express.testing", "express.outcome"},
     "express.cli": {"express"},  # everything, by way of the verbs
     "express.__main__": {"express.cli"},

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from express.cli import check, compile, exec, queue, run  # noqa: A004 - verbs
+from express.cli import check, compile, exec, queue, run, test  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
 from express.errors import (
     CannotCreate,
@@ -44,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile)):
+for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile), ("test", test)):
     app.command(name, epilog=verb.EXAMPLES, short_help=verb.SHORT)(verb.command)
 
 app.add_typer(queue.app, name="queue", epilog=queue.EXAMPLES, help=queue.SHORT, short_help=queue.SHORT)

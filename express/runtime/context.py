@@ -119,10 +119,11 @@ class Execution(msgspec.Struct, eq=False):
         return iso(self.clock.wall())
 
     def source(self) -> dict[str, Any] | None:
-        """``$$.Source``: the record that the input came from, or None. A key that is not UTF-8 is given as base64."""
+        """``$$.Source``: the record that the input came from (or what ``extra`` says in its place), or None. A key that is not UTF-8 is
+        given as base64."""
         message = self.message
         if message is None:
-            return None
+            return self.extra.get("Source") if self.extra else None
         return {
             **place(message, self.kind),
             "key": None if message.key is None else _text(message.key),

@@ -1,0 +1,86 @@
+"""A definition as its cases run it: traced, every Task on a Stage; begun elsewhere, or with a whole Parallel mocked, if a case says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from express import language
+from express.errors import DefinitionError, Problem
+from express.language.model import Fallible, Map, Parallel, State, Task, Workflow
+from express.language.transitions import machines
+from express.loading import functions_of, name_of
+from express.program import Program
+from express.tasks import Binding
+from express.tasks.lambdas import Missing
+from express.testcases.files import CaseFile, Mock
+from express.testcases.mocks import Mocked, Stage
+
+WHOLE = "arn:aws:states:::express:mock"  # the resource of a Parallel or Map that a case mocks as one task
+BEGIN = "(variables of the test)"  # a state before the first one
+
+
+class Workbench:
+    """Compiles a definition once for all cases that run it alike. DefinitionError, with the file's name, for one that cannot run."""
+
+    def __init__(self, file: CaseFile) -> None:
+        self.path = file.definition
+        self.name = name_of(self.path)
+        self._functions = functions_of([file.path.parent / name for name in file.data.functions])
+        loaded = language.load(self.path, file.data.substitutions)
+        problems = [problem for problem in loaded.problems if problem.severity == "ERROR"]
+        if loaded.workflow is not None:
+            problems += language.refusals(loaded.workflow)
+        if problems or loaded.workflow is None:
+            raise DefinitionError([_located(str(self.path), problem) for problem in problems])
+        self.workflow: Workflow = loaded.workflow
+        self.states: dict[str, State] = {state.name: state for machine in machines(self.workflow) for state in machine.states.values()}
+        self.stage = Stage()
+        self._programs: dict[Any, Program] = {}
+
+    def program(self, start_at: str | None, variables: Mapping[str, Any], mocks: Mapping[str, Mock]) -> Program:
+        """The program for a case; its Tasks answer as ``stage`` is set."""
+        whole = frozenset(name for name in mocks if isinstance(self.states.get(name), Parallel | Map))
+        key = (start_at, msgspec.json.encode(variables, order="sorted"), whole)
+        if key not in self._programs:
+            workflow = _replaced(self.workflow, whole)
+            if start_at is not None:
+                workflow = _begun(workflow, start_at, variables)
+            self._programs[key] = Program(workflow, self.name, self._functions, "defer", metrics=False, trace=True, rebind=self._rebind)
+        return self._programs[key]
+
+    def _rebind(self, task: Task, real: Binding) -> Binding:
+        return Mocked(task.name, task.resource, None if isinstance(real, Missing) else real, self.stage)
+
+
+def _located(path: str, problem: Problem) -> Problem:
+    return msgspec.structs.replace(problem, location=f"{path}: {problem.location or '/'}")
+
+
+def _replaced(workflow: Workflow, whole: frozenset[str]) -> Workflow:
+    """The same with some Parallel and Map states as Tasks: what goes in and out of them, Retry and Catch stay as they are."""
+    if not whole:
+        return workflow
+    replace = msgspec.structs.replace
+
+    def state(old: State) -> State:
+        if old.name in whole and isinstance(old, Fallible):
+            fields = {about.name: getattr(old, about.name) for about in msgspec.structs.fields(Fallible)}
+            return Task(**fields | {"parameters": None}, resource=WHOLE)
+        if isinstance(old, Parallel):
+            return replace(old, branches=tuple(replace(branch, states=states(branch.states)) for branch in old.branches))
+        if isinstance(old, Map):
+            return replace(old, processor=replace(old.processor, states=states(old.processor.states)))
+        return old
+
+    def states(old: dict[str, State]) -> dict[str, State]:
+        return {name: state(each) for name, each in old.items()}
+
+    return replace(workflow, states=states(workflow.states))
+
+
+def _begun(workflow: Workflow, start_at: str, variables: Mapping[str, Any]) -> Workflow:
+    """The same, begun in another state of its own."""
+    return msgspec.structs.replace(workflow, start_at=start_at)
