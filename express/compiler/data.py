@@ -95,7 +95,7 @@ def _context(node: Path, scope: Scope, field: str, role: Role, text: str) -> Lea
     def rest(base: str, taken: int) -> Leaf:
         return Leaf(_select(base, node.segments[taken:], scope), uses)
 
-    match head:
+    match None if unit.stand_in else head:
         case ("Execution", "Input", *_):
             unit.reveals_input = True
             return rest(f"{unit.execution()}.input", 2)

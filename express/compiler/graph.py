@@ -46,14 +46,21 @@ class Plans:
             plan = self._made[machine.location] = Plan(machine, self)
         return plan
 
+    def mock(self, state: State) -> Binding | None:
+        """What is called instead of running a Map or Parallel, if anything is."""
+        return None if isinstance(state, Task) else self._bindings.get(state.location)
+
     def waits(self, state: State) -> bool:
         """Whether a state can suspend. Map does: its work depends on the data, so it must let others run."""
+        mocked = self.mock(state)
         if isinstance(state, (Wait, Map)):
             return True
         if isinstance(state, (Task, Parallel)) and any(retrier.max_attempts > 0 for retrier in state.retry):
             return True  # backoff
         if isinstance(state, Task):
             return self._bindings[state.location].inline is None
+        if mocked is not None:
+            return mocked.inline is None
         if isinstance(state, Parallel):
             return any(not self.of(branch).plain for branch in state.branches)
         return False

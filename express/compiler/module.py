@@ -88,11 +88,14 @@ def generate(
     *,
     text: bool = False,
     trace: Mapping[str, Any] | None = None,
+    stand_in: bool = False,
 ) -> Module:
-    """The module of a workflow. ``bindings`` has what each Task calls by the state's location; ``metrics`` is None to measure nothing.
+    """The module of a workflow. ``bindings`` has what each Task calls by the state's location, and what is called instead of running a
+    Map or Parallel; ``metrics`` is None to measure nothing.
 
     ``text``: its ``run`` takes an event as JSON text and returns the output as JSON text. ``trace`` are the functions that record what
-    states see and do, by the names generated code knows them under; None to record nothing.
+    states see and do, by the names generated code knows them under; None to record nothing. ``stand_in``: every part of the Context Object
+    is asked of the execution, which may say anything.
     """
     numbers = {state.location: number for number, state in enumerate(all_states(workflow))}
     runtime: dict[str, Any] = {**RUNTIME, **dict.fromkeys(FILLED_IN), **(trace or {})}
@@ -108,7 +111,7 @@ def generate(
             # A task that is never tried again makes one attempt: its seconds are the state's
             if isinstance(state, Task) and not any(retrier.max_attempts > 0 for retrier in state.retry):
                 metrics.attempts[numbers[state.location]] = metrics.seconds[numbers[state.location]]
-    unit = Unit(workflow, runtime, dict(bindings), metrics, numbers, trace=trace is not None)
+    unit = Unit(workflow, runtime, dict(bindings), metrics, numbers, trace=trace is not None, stand_in=stand_in)
     unit.reveals_input = any(data.mentions(state, "Execution", "Input") for state in all_states(workflow))
     unit.text = text
     plans = Plans(unit.bindings)

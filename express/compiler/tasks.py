@@ -84,6 +84,13 @@ def number(frame: Frame, path: Path, scope: data.Scope, field: str, role: Role =
     return call("seconds_of", data.path(path, scope, field, role), shaping.text(frame, path.text), f'"{field}"')
 
 
+def _called(frame: Frame, state: Fallible, name: str, payload: Piece | str, attempt: str, timeout: Piece | None = None) -> Piece:
+    """One call of what is bound to a state."""
+    function = "await call" if frame.unit.bindings[state.location].inline is None else "call_inline"
+    arguments: list[Piece | str] = [frame.unit.execution(), name, payload, shaping.text(frame, state.name), attempt]
+    return call(function, *arguments, *(() if timeout is None else (timeout,)))
+
+
 class _Task:
     """Payload, call, result."""
 
@@ -118,11 +125,7 @@ class _Task:
                 source.line(f"raise {self.name}.raised(error, execution) from None")
             piece: Piece = call("adopt", "result", str(PAYLOAD), shaping.text(frame, self.binding.resource))
         else:
-            function = "await call" if self.binding.inline is None else "call_inline"
-            arguments: list[Piece | str] = [frame.unit.execution(), self.name, payload, shaping.text(frame, state.name), attempt]
-            if timeout is not None:
-                arguments.append(timeout)
-            piece = call(function, *arguments)
+            piece = _called(frame, state, self.name, payload, attempt, timeout)
         return Result(piece, PAYLOAD + (WRAPPING if self._wraps else 0), exclusive=True, whole=False)
 
     @property
@@ -165,9 +168,10 @@ class _Parallel:
 
     def __init__(self, frame: Frame, state: Parallel) -> None:
         self.frame, self.state = frame, state
+        self.mock = frame.flow.plans.mock(state)
+        branches = () if self.mock is not None else state.branches
         self.entries = [
-            frame.machine(branch, f"{state.name} branch {position}", "branch", frame.item)
-            for position, branch in enumerate(state.branches, 1)
+            frame.machine(branch, f"{state.name} branch {position}", "branch", frame.item) for position, branch in enumerate(branches, 1)
         ]
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
@@ -177,6 +181,9 @@ class _Parallel:
             given = frame.traces.seen("afterParameters", data.expression(state.parameters, scope, "Parameters"))
             frame.source.statement("given = ", given)
             variable = "given"
+        if self.mock is not None:
+            name = frame.unit.object(self.mock, state.name, "_mock")
+            return Result(_called(frame, state, name, variable, attempt), ENDLESS)
         # Inside a Map, a branch is told the item
         besides = [[*(frame.item or ()), *frame.traces.inside(str(index))] for index in range(len(self.entries))]
         items = ["".join(f", {name}" for name in more) for more in besides]
@@ -198,7 +205,8 @@ class _Map:
 
     def __init__(self, frame: Frame, state: Map) -> None:
         self.frame, self.state = frame, state
-        self.entry = frame.machine(state.processor, f"{state.name} item", "body", self.item)
+        self.mock = frame.flow.plans.mock(state)
+        self.entry = None if self.mock is not None else frame.machine(state.processor, f"{state.name} item", "body", self.item)
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
@@ -216,11 +224,29 @@ class _Map:
         limit = state.max_concurrency
         concurrency = Leaf(literal(limit.value)) if isinstance(limit, Literal) else number(frame, limit, scope, "MaxConcurrencyPath")
         transitions = str(len(state.processor.states))
+        if self.entry is None:
+            return self._mocked(scope, attempt, maker, concurrency)
         body = self.entry.name
         if inside := frame.traces.inside(self.item[0]):
             given = ", ".join(["data", "execution", *self.item])
             body = f"lambda {given}: {body}({', '.join([given, *inside])})"
         return Result(call("await each", frame.unit.execution(), body, "items", concurrency, maker, transitions), ENDLESS)
+
+    def _mocked(self, scope: data.Scope, attempt: str, maker: str, concurrency: Piece) -> Result:
+        """What is called instead gets the inputs of all iterations."""
+        state, frame = self.state, self.frame
+        frame.traces.tell("maxConcurrency", concurrency)
+        for field, limit in (("Count", state.tolerated_failure_count), ("Percentage", state.tolerated_failure_percentage)):
+            if isinstance(limit, Literal):
+                frame.traces.tell(f"toleratedFailure{field}", Leaf(literal(limit.value)))
+            elif limit is not None:
+                frame.traces.tell(f"toleratedFailure{field}", number(frame, limit, scope, f"ToleratedFailure{field}Path"))
+        given: Piece = Leaf("items")
+        if maker != "None":
+            given = call("await each", frame.unit.execution(), "lambda data, execution, index, item_value: data", "items", "1", maker)
+            given = frame.traces.seen("afterItemSelector", given)
+        name = frame.unit.object(self.mock, state.name, "_mock")
+        return Result(_called(frame, state, name, given, attempt), ENDLESS)
 
 
 _ATTEMPTS: dict[type[Fallible], Callable[[Frame, Any], Attempt]] = {Task: _Task, Parallel: _Parallel, Map: _Map}

@@ -49,6 +49,11 @@ class Traces:
         if self.on:
             self._unit.source.statement("", self.seen(field, Leaf(variable)))
 
+    def tell(self, field: str, piece: Piece) -> None:
+        """Records a value that the state does not go on with."""
+        if self.on:
+            self._unit.source.statement("", self.seen(field, piece))
+
     def narrowed(self, field: str) -> None:
         """InputPath or OutputPath has been applied; what OutputPath selects is the output itself."""
         if field == "InputPath":

@@ -25,7 +25,8 @@ class Unit:
 
     ``objects`` is the namespace that the module will run in: the runtime's names, and whatever cannot be written as plain text.
     ``bindings`` maps the location of a Task state to what it calls. ``metrics`` is the workflow's, or None: then nothing is measured.
-    ``trace``: what states see and do is recorded.
+    A Map or Parallel in it is not run: it calls that instead. ``trace``: what states see and do is recorded. ``stand_in``: the Context
+    Object is whatever the execution says it is, in every part.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Unit:
         numbers: dict[str, int],
         *,
         trace: bool = False,
+        stand_in: bool = False,
     ) -> None:
         self.workflow, self.bindings, self.metrics, self.numbers = workflow, bindings, metrics, numbers
+        self.stand_in = stand_in
         self.source = Source()
         self.objects: dict[str, Any] = dict(runtime)
         self.names = Names({*runtime, *PARAMETERS, *(LOCALS if trace else ())})
