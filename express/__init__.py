@@ -7,12 +7,14 @@ from express.errors import (
     ExpressError,
     PipelineStopped,
     Problem,
+    RequestError,
     TaskError,
 )
 from express.language import check
 from express.outcome import Outcome
 from express.program import Program, compile  # noqa: A004 - the word for it
 from express.tasks.function import function
+from express.teststate import test_state
 
 __all__ = [  # noqa: RUF022 - grouped by who uses it
     # definitions and programs
@@ -20,6 +22,7 @@ __all__ = [  # noqa: RUF022 - grouped by who uses it
     "compile",
     "Program",
     "Outcome",
+    "test_state",
     # functions that Task states call
     "function",
     "TaskError",
@@ -27,6 +30,7 @@ __all__ = [  # noqa: RUF022 - grouped by who uses it
     "DefinitionError",
     "Problem",
     "ConfigurationError",
+    "RequestError",
     # what goes wrong while it runs
     "ConnectionFailed",
     "PipelineStopped",

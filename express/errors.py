@@ -70,6 +70,17 @@ class PipelineStopped(ExpressError):  # noqa: N818
     """The pipeline had to stop to keep its promise (a failure without a dead letter, a sink that is gone for good); one sentence."""
 
 
+# The caller of an operation of AWS acts
+
+
+class RequestError(ExpressError):
+    """A request that AWS would refuse, too: ``code`` is the name of its exception (``ValidationException``), ``message`` its sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code, self.message = code, message
+        super().__init__(f"{code}: {message}")
+
+
 # The workflow acts (Retry, Catch)
 
 

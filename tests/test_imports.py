@@ -120,7 +120,26 @@ ROOMS: dict[str, set[str]] = {
         "express.units",
     },
     "express.drawing": {"express.language", "express.observers", "express.testcases.coverage", "express.units"},
-    "express": {"express.program", "express.tasks", "express.language", "express.runtime", "express.testing", "express.outcome"},
+    "express.teststate": {
+        "express.clock",
+        "express.compiler",
+        "express.executor",
+        "express.language",
+        "express.observers",
+        "express.program",
+        "express.runtime",
+        "express.tasks",
+        "express.testing",
+    },
+    "express": {
+        "express.teststate",
+        "express.program",
+        "express.tasks",
+        "express.language",
+        "express.runtime",
+        "express.testing",
+        "express.outcome",
+    },
     "express.cli": {"express"},  # everything, by way of the verbs
     "express.__main__": {"express.cli"},
 }

@@ -210,9 +210,13 @@ class _Map:
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
-        items = data.path(state.items_path, scope, "ItemsPath", "items")
-        array = call("array_of", items, shaping.text(frame, state.items_path.text))
-        source.statement("items = ", frame.traces.seen("afterItemsPath", array))
+        read = getattr(self.mock, "items", None)  # by an ItemReader, so it is said
+        if read is not None:
+            source.line(f"items = {frame.unit.object(read, state.name, '_read')}")
+        else:
+            items = data.path(state.items_path, scope, "ItemsPath", "items")
+            array = call("array_of", items, shaping.text(frame, state.items_path.text))
+            source.statement("items = ", frame.traces.seen("afterItemsPath", array))
         maker = "None"
         if state.parameters is not None:
             maker = frame.names.new(state.name, "_selected")

@@ -24,9 +24,9 @@ class Unit:
     """One workflow on its way to one module.
 
     ``objects`` is the namespace that the module will run in: the runtime's names, and whatever cannot be written as plain text.
-    ``bindings`` maps the location of a Task state to what it calls. ``metrics`` is the workflow's, or None: then nothing is measured.
-    A Map or Parallel in it is not run: it calls that instead. ``trace``: what states see and do is recorded. ``stand_in``: the Context
-    Object is whatever the execution says it is, in every part.
+    ``bindings`` maps the location of a Task state to what it calls; a Map or Parallel in it is not run, it calls that instead.
+    ``metrics`` is the workflow's, or None: then nothing is measured. ``trace``: what states see and do is recorded. ``stand_in``: the
+    Context Object is whatever the execution says it is, in every part.
     """
 
     def __init__(

@@ -1,0 +1,85 @@
+# ruff: noqa: PT028 - test_state is what AWS calls it, not a test
+"""AWS's TestState: the definition of one state and an input in, what the state makes of it out. Pure: nothing is kept or deployed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from express.clock import Clock
+from express.runtime.values import dumps, loads
+from express.teststate.answering import TEXTS, answer
+from express.teststate.parameters import check_call
+
+__all__ = ["answer", "test_state"]
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+def test_state(
+    definition: Mapping[str, Any] | str | bytes | os.PathLike[str],
+    input: Any = None,  # noqa: A002 - AWS's word
+    *,
+    state_name: str | None = None,
+    inspection_level: Literal["INFO", "DEBUG", "TRACE"] = "INFO",
+    mock: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    context: Mapping[str, Any] | None = None,
+    state_configuration: Mapping[str, Any] | None = None,
+    role_arn: str | None = None,
+    functions: Functions | None = None,
+    clock: Clock | None = None,
+) -> dict[str, Any]:
+    """What AWS's TestState answers, with JSON values where AWS has JSON text.
+
+    ``definition`` is that of one state, or of a whole machine together with ``state_name``; ``input`` is ``{}`` unless given.
+    ``mock`` is ``{"result": any JSON value}`` or ``{"errorOutput": {"error": ..., "cause": ...}}``, with ``"fieldValidationMode"``
+    (STRICT, PRESENT or NONE: how far a result must have the shape that the service gives it, for which botocore is needed). Map and
+    Parallel need one; a Task without one calls ``functions``. ``state_configuration`` has AWS's fields: retrierRetryCount,
+    errorCausedByState, mapIterationFailureCount, mapItemReaderData (text as the ItemReader finds it, or the value).
+
+    The answer: ``status`` (SUCCEEDED, FAILED, RETRIABLE: a retrier takes the failure, CAUGHT_ERROR), ``output``, ``error``, ``cause``,
+    ``nextState``; from level DEBUG on ``inspectionData`` (input, afterInputPath, afterParameters, afterArguments, result, ...,
+    variables, errorDetails). RequestError for a request that AWS refuses.
+
+        express.test_state(state, {"total": 5}, mock={"errorOutput": {"error": "Busy"}})["nextState"]
+    """
+    request: dict[str, Any] = {"definition": _definition(definition), "inspectionLevel": inspection_level}
+    if input is not None:
+        request["input"] = _text(input)
+    if mock is not None:
+        request["mock"] = {**mock, **({"result": _text(mock["result"])} if "result" in mock else {})}
+    if state_configuration is not None:
+        request["stateConfiguration"] = dict(state_configuration)
+        data = state_configuration.get("mapItemReaderData")
+        if data is not None and not isinstance(data, str):
+            request["stateConfiguration"]["mapItemReaderData"] = _text(data)
+    for name, value in (("variables", variables), ("context", context)):
+        if value is not None:
+            request[name] = _text(value)
+    request |= {name: text for name, text in (("stateName", state_name), ("roleArn", role_arn)) if text is not None}
+    check_call(request)
+    answered = answer(request, functions=functions, clock=clock)
+    shown = answered.get("inspectionData", {})
+    for place, names in ((answered, ("output",)), (shown, TEXTS)):
+        for name in names:
+            if name in place:
+                place[name] = loads(place[name])
+    return answered
+
+
+test_state.__test__ = False  # type: ignore[attr-defined] # pytest shall not take it for a test
+
+
+def _definition(definition: Any) -> str:
+    if isinstance(definition, os.PathLike):
+        with open(definition, "rb") as file:
+            definition = file.read()
+    if isinstance(definition, bytes):
+        return definition.decode(errors="replace")
+    return definition if isinstance(definition, str) else _text(definition)
+
+
+def _text(value: Any) -> str:
+    return dumps(dict(value) if isinstance(value, Mapping) else value).decode()
