@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
+
 from express.errors import Problem
 from express.language import advice as advices
 from express.language import portable as beyond
 from express.language import sizes, suppression
 from express.language.load import load
+from express.language.refusals import refusals
 
 
 def check(
@@ -31,6 +34,8 @@ def check(
     loaded = load(definition, substitutions)
     problems = list(loaded.problems)
     problems += sizes.check(loaded.raw)
+    if loaded.workflow is not None:
+        problems += [msgspec.structs.replace(problem, severity="WARNING") for problem in refusals(loaded.workflow)]
     if portable:
         problems += beyond.check(loaded.raw, loaded.workflow)
     if advice and loaded.workflow is not None:

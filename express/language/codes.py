@@ -43,7 +43,6 @@ CODES: dict[str, Code] = {
     findings.TOO_LARGE: Code("ERROR", "The definition is larger than 1 MiB."),
     findings.SUBSTITUTION: Code("ERROR", "The value of a ${Name} is none that a definition can hold."),
     findings.UNREADABLE: Code("ERROR", "The file of the definition cannot be read."),
-    findings.DISTRIBUTED: Code("ERROR", "A Distributed Map: Express workflows cannot run one (said by compile and run, not by check)."),
     findings.NOT_YET: Code("ERROR", "AWS has it, this version of Express does not run it yet."),
     NOT_PORTABLE: Code("ERROR", "Express runs it and AWS would not (only with --portable)."),
     # AWS's warnings
@@ -51,6 +50,7 @@ CODES: dict[str, Code] = {
     findings.NO_PATH: Code("WARNING", "A value that looks like a path stands in a field whose name does not end in 'Path'."),
     findings.STATIC_RESULT: Code("WARNING", "A Pass state's Result looks as if it were to look something up; it is taken as it is."),
     # Our warnings
+    findings.DISTRIBUTED: Code("WARNING", "A Distributed Map: Express workflows cannot run one, so that compile and run refuse it."),
     findings.HIDDEN: Code("WARNING", "A Pass state has Parameters and a Result, which hides them."),
     findings.PLACEHOLDERS: Code("WARNING", "States.Format has more or fewer {} than values."),
     findings.NO_DEFAULT: Code("WARNING", "A Choice state without Default fails when no rule matches."),

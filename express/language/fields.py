@@ -170,15 +170,19 @@ class Fields:
             except SyntaxProblem as problem:
                 self.error(name, f"{shown(value)} is not a valid intrinsic function call: {problem}")
                 return None
+            if call.function not in intrinsics.TEXTS:
+                wanted = ", ".join(sorted(intrinsics.TEXTS))
+                self.error(name, f"States.{call.function} does not return a text: {name} takes a path or one of {wanted}")
+                return None
             templates.inspect(call, self.at(name), self.findings)
             return call
         return self._path(name, value)
 
-    def literal_or_path(self, name: str, least: int, most: int = LARGEST) -> Literal | Path | None:
-        """``X`` as a whole number or ``XPath`` as a path, not both."""
+    def literal_or_path(self, name: str, least: int, most: int = LARGEST, whole: bool = True) -> Literal | Path | None:
+        """``X`` as a number or ``XPath`` as a path, not both."""
         if not self.at_most_one(name, f"{name}Path"):
             return None
-        number = self.integer(name, least, most)
+        number = self.integer(name, least, most) if whole else self.number(name, least, most)
         return Literal(number) if number is not None else self.own_path(f"{name}Path")
 
     def template(self, name: str) -> Expression | None:

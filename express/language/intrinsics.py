@@ -34,6 +34,9 @@ FUNCTIONS: dict[str, tuple[int, int | None]] = {
     "Format": (1, None),
 }
 
+# Those that may return a text: what ErrorPath and CausePath take (developer guide, "Fail state")
+TEXTS = frozenset({"ArrayGetItem", "Base64Decode", "Base64Encode", "Format", "Hash", "JsonToString", "UUID"})
+
 _NAME = re.compile(r"States\.(\w+)")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

@@ -266,7 +266,7 @@ def _map(context: Context, fields: Fields) -> Map | None:
     parameters = selector if selector is not None else fields.template("Parameters")
     concurrency = fields.literal_or_path("MaxConcurrency", 0)
     count = fields.literal_or_path("ToleratedFailureCount", 0)
-    percentage = fields.literal_or_path("ToleratedFailurePercentage", 0, 100)
+    percentage = fields.literal_or_path("ToleratedFailurePercentage", 0, 100, whole=False)
     items_path = fields.path("ItemsPath")
     if items_path is None and "ItemsPath" in fields and fields.raw["ItemsPath"] is None:
         fields.error("ItemsPath", "expected a path such as $.order.items, found null")

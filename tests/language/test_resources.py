@@ -40,6 +40,7 @@ UNKNOWN = "is not recognized. The value is not a valid resource ARN, or the reso
         ("", f"The resource provided  {UNKNOWN}"),
         ("arn:aws:s3:::bucket", f"The resource provided arn:aws:s3:::bucket {UNKNOWN}"),
         ("arn:aws:swf:us-east-1:123456789012:task:X", f"The resource provided arn:aws:swf:us-east-1:123456789012:task:X {UNKNOWN}"),
+        (f"{STATES}aws-sdk:s3:GetObject", f"The resource provided {STATES}aws-sdk:s3:GetObject {UNKNOWN}"),
         ("arn:aws:lambda:us-east-1:1:layer:x", f"The resource provided arn:aws:lambda:us-east-1:1:layer:x {UNKNOWN}"),
         (f"{STATES}sqs:sendMesage", f"The resource provided {STATES}sqs:sendMesage {UNKNOWN} (did you mean 'sendMessage'?)"),
         (f"{STATES}sqz:sendMessage", f"The resource provided {STATES}sqz:sendMessage {UNKNOWN} (did you mean 'sqs'?)"),

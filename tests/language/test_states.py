@@ -352,6 +352,15 @@ ONE_NEXT = "One of these fields is required: [Next, End]"
         (ending("Fail", Error=5), ["/States/A/Error: expected a text, found 5"]),
         (ending("Fail", Error="E", ErrorPath="$.a"), ["/States/A: Only one of these fields is allowed: [Error, ErrorPath]"]),
         (
+            ending("Fail", ErrorPath="States.Array($.a)"),
+            [
+                (
+                    "/States/A/ErrorPath: States.Array does not return a text: ErrorPath takes a path or one of "
+                    "ArrayGetItem, Base64Decode, Base64Encode, Format, Hash, JsonToString, UUID"
+                )
+            ],
+        ),
+        (
             ending("Fail", CausePath="States.Foo()"),
             ["/States/A/CausePath: 'States.Foo()' is not a valid intrinsic function call: there is no intrinsic function 'States.Foo'"],
         ),
@@ -381,7 +390,7 @@ ONE_NEXT = "One of these fields is required: [Next, End]"
         ),
         (
             ending("Map", ItemProcessor=INNER, ToleratedFailurePercentage=101),
-            ["/States/A/ToleratedFailurePercentage: expected a whole number from 0 to 100, found 101"],
+            ["/States/A/ToleratedFailurePercentage: expected a number from 0 to 100, found 101"],
         ),
         (
             ending("Map", ItemProcessor={**INNER, "ProcessorConfig": {"Mode": "inline"}}),
