@@ -52,7 +52,8 @@ def command(
     ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Leave out a warning or advice; may be repeated.")] = None,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=values.HELP)] = None,
     functions: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions, which may say idempotent=False; may be repeated.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A Python file of functions, for advice about how they are called; may be repeated."),
     ] = None,
     configuration: Annotated[
         Path | None, typer.Option("-c", "--config", metavar="FILE", help="All workflows of express.yaml, with its substitutions.")
@@ -77,7 +78,7 @@ def command(
             advice=advice,
             portable=portable,
             ignore=ignore or (),
-            not_idempotent={name for name, each in functions_of(wanted.functions).items() if each.idempotent is False},
+            functions=functions_of(wanted.functions),
         )
         found.append(reports.Report(wanted.name, raw.decode(errors="replace"), problems))
     if shown := reports.FORMATS[form](found):

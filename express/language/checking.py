@@ -22,14 +22,14 @@ def check(
     advice: bool = True,
     portable: bool = False,
     ignore: Collection[str] = (),
-    not_idempotent: Collection[str] = (),
+    functions: Mapping[str, Any] | None = None,
 ) -> list[Problem]:
     """Every problem of a definition (a dict, JSON or YAML text, or a path), by severity; empty if there is none. Never raises for a bad
     definition.
 
     ``advice`` adds ADVICE, once there is no ERROR. ``portable`` adds an ERROR for what Express runs and AWS would not. ``ignore`` holds
     codes of warnings and advice that are left out, as ``express: ignore CODE`` in a Comment does for the object that has it.
-    ``not_idempotent`` names functions that a second call would harm.
+    ``functions`` are those that its Tasks call, by name: some advice depends on what they say about themselves.
     """
     loaded = load(definition, substitutions)
     problems = list(loaded.problems)
@@ -39,7 +39,7 @@ def check(
     if portable:
         problems += beyond.check(loaded.raw, loaded.workflow)
     if advice and loaded.workflow is not None:
-        problems += advices.advise(loaded.workflow, not_idempotent)
+        problems += advices.advise(loaded.workflow, functions or {})
     problems = suppression.suppress(problems, loaded.raw, ignore)
     return sorted(problems, key=lambda problem: _ORDER[problem.severity])
 

@@ -12,6 +12,7 @@ NOT_PORTABLE = "NOT_PORTABLE"
 TOO_LARGE_A_CONSTANT = "CONSTANT_TOO_LARGE"
 # Advice
 NO_TIMEOUT = "TASK_WITHOUT_TIMEOUT"
+LATE_TIMEOUT = "INLINE_TIMEOUT"
 NO_RETRY = "TASK_WITHOUT_RETRY"
 NOT_IDEMPOTENT = "RETRY_NOT_IDEMPOTENT"
 DROPS_ERROR = "CATCH_DROPS_ERROR"
@@ -61,6 +62,7 @@ CODES: dict[str, Code] = {
     UNKNOWN_CODE: Code("WARNING", "A Comment ignores a code that does not exist, or an error."),
     # Advice
     NO_TIMEOUT: Code("ADVICE", "A Task has no TimeoutSeconds."),
+    LATE_TIMEOUT: Code("ADVICE", "A Task has TimeoutSeconds, and its function runs inline, where nothing can interrupt it."),
     NO_RETRY: Code("ADVICE", "A Task has no Retry, and nothing around it has one."),
     NOT_IDEMPOTENT: Code("ADVICE", "A Task that says it is not idempotent is retried."),
     DROPS_ERROR: Code("ADVICE", "What went wrong is thrown away where it is caught."),

@@ -92,7 +92,7 @@ def test_a_code_that_does_not_exist_cannot(folder: Path) -> None:
 
 def test_functions_may_say_that_they_must_not_be_called_twice(folder: Path) -> None:
     (folder / "careful.py").write_text(
-        "import express\n\n\n@express.function('price', idempotent=False)\ndef price(event):\n    return 1\n"
+        "import express\n\n\n@express.function('price', idempotent=False)\ndef price(event, context):\n    return 1\n"
     )
     arn = "arn:aws:lambda:us-east-1:123456789012:function:price"
     task = {"Type": "Task", "Resource": arn, "TimeoutSeconds": 3, "Retry": [{"ErrorEquals": ["States.ALL"]}], "End": True}

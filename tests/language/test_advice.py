@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import express
 from express.language import check
 from tests.language.definitions import FUNCTION, machine
 
@@ -112,8 +113,19 @@ def test_a_comment_about_something_else_is_no_such_word() -> None:
     ],
 )
 def test_a_function_may_say_it_too(task: dict[str, Any]) -> None:
-    assert advice(machine(task), "RETRY_NOT_IDEMPOTENT", not_idempotent={"charge"}) == ["/States/A/Retry/0"]
-    assert advice(machine(task), "RETRY_NOT_IDEMPOTENT", not_idempotent={"refund"}) == []
+    careful = express.function("charge", idempotent=False)(print)
+    assert advice(machine(task), "RETRY_NOT_IDEMPOTENT", functions={"charge": careful}) == ["/States/A/Retry/0"]
+    assert advice(machine(task), "RETRY_NOT_IDEMPOTENT", functions={"refund": careful, "charge": print}) == []
+
+
+@pytest.mark.parametrize(("run", "due"), [("inline", True), ("thread", False), ("process", False)])
+def test_the_timeout_of_a_function_that_nothing_can_interrupt_comes_late(run: Any, due: bool) -> None:
+    def charge(event: Any) -> Any:
+        return event
+
+    functions = {"charge": express.function("charge", run=run)(charge)}
+    assert advice(machine(good()), "INLINE_TIMEOUT", functions=functions) == (["/States/A"] if due else [])
+    assert advice(machine(good(TimeoutSeconds=None)), "INLINE_TIMEOUT", functions=functions) == []
 
 
 def test_the_retry_around_a_task_runs_it_again_too() -> None:

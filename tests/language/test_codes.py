@@ -22,6 +22,7 @@ NOT_SHOWN = {
     "DEFINITION_UNREADABLE",
     "NOT_SUPPORTED_YET",
     "CONSTANT_TOO_LARGE",
+    "INLINE_TIMEOUT",
 }
 
 _SECTION = re.compile(r"^### ([A-Z_]+)\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from express.errors import Problem
+from express.language.advice.functions import Functions
 from express.language.advice.places import Place, advice
 from express.language.advice.reading import reads
 from express.language.codes import DROPS_ERROR, DROPS_INPUT
@@ -16,7 +17,7 @@ _OUTPUT = ("Error", "Cause")  # the fields of the Error Output
 _EVERYTHING = (ALL, "States.TaskFailed")
 
 
-def drops(place: Place, not_idempotent: Collection[str]) -> Iterator[Problem]:
+def drops(place: Place, functions: Functions) -> Iterator[Problem]:
     if not isinstance(place.state, Fallible):
         return
     for number, catcher in enumerate(place.state.catch):

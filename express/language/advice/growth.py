@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from express.errors import Problem
+from express.language.advice.functions import Functions
 from express.language.advice.places import Place, advice, onward
 from express.language.advice.reading import certain, fields, holds, inside, reads
 from express.language.codes import GROWS
@@ -33,7 +34,7 @@ _APPEND = ("Array", "Format")  # a value that holds all of its arguments; JsonMe
 _LIMIT = "until it is over 256 KiB and fails with States.DataLimitExceeded"
 
 
-def grows(place: Place, not_idempotent: Collection[str]) -> Iterator[Problem]:
+def grows(place: Place, functions: Functions) -> Iterator[Problem]:
     state = place.state
     if place.in_loop and isinstance(state, Pass) and state.parameters is not None and state.result_path is not None:
         at = certain(state.result_path)
