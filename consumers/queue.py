@@ -36,13 +36,10 @@ def open_source(address: Address, options: SourceOptions) -> Source:
     if not address.name:
         problems.append(f"{address}: expected queue:PATH, such as queue:orders.db")
     seconds = LEASE_SECONDS
-    if "visibility" in address.options:
-        try:
-            seconds = units.duration(address.options["visibility"])
-            if not 1 <= seconds <= 43_200:
-                raise ValueError(f"expected 1s to 12h, found {address.options['visibility']!r}")
-        except ValueError as error:
-            problems.append(f"{address}: visibility: {error}")
+    try:
+        seconds = units.lease(address.options.get("visibility"), LEASE_SECONDS)
+    except ValueError as error:
+        problems.append(f"{address}: visibility: {error}")
     if problems:
         raise ConfigurationError(*problems)
     return QueueSource(address.name, seconds)

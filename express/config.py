@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from express import addresses, registry
+from express import addresses, connections, registry
 from express.addresses import Address
 from express.documents import Document, Duration, Field, Reader, Size, field_text
 from express.errors import ConfigurationError, MissingFile, UnreadableFile
-from express.options import KafkaConnection, SinkOptions, SourceOptions
+from express.options import CONNECTED_BY, AwsConnection, KafkaConnection, RedisConnection, SinkOptions, SourceOptions
+from express.options import Connection as AnyConnection
 from express.runtime import limits
 from express.units import size_text
 
@@ -30,9 +31,17 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """Servers, credentials and TLS under a name, so that no address has to carry them."""
+    """Servers, credentials and TLS under a name, so that no address has to carry them: of exactly one kind."""
 
-    kafka: KafkaConnection
+    kafka: KafkaConnection | None = None
+    redis: RedisConnection | None = None
+    aws: AwsConnection | None = None
+
+    @property
+    def only(self) -> AnyConnection | None:
+        """The one that is given; None when none or several are."""
+        given = [each for each in (self.kafka, self.redis, self.aws) if each is not None]
+        return given[0] if len(given) == 1 else None
 
 
 class InFlight(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,24 +188,14 @@ class _Validation:
 
     def _connections(self) -> None:
         for name, connection in self._settings.connections.items():
-            kafka, field = connection.kafka, ("connections", name, "kafka")
-            if not kafka.servers:
-                self._problem((*field, "servers"), "expected at least one HOST:PORT")
-            for number, server in enumerate(kafka.servers):
-                if not addresses.is_server(server):
-                    self._problem((*field, "servers", number), f"expected HOST:PORT, found {server!r}")
-            sasl, tls = kafka.security.startswith("SASL"), kafka.security.endswith("SSL")
-            if sasl and (kafka.username is None or kafka.password is None):
-                self._problem(field, f"security {kafka.security} needs username and password")
-            if not sasl and (kafka.username is not None or kafka.password is not None):
-                self._problem(field, f"username and password would not be used with security {kafka.security}")
-            if not tls and any((kafka.ca, kafka.certificate, kafka.key)):
-                self._problem(field, f"ca, certificate and key would not be used with security {kafka.security}")
-            if (kafka.certificate is None) != (kafka.key is None):
-                self._problem(field, "certificate and key belong together")
-            for part, path in (("ca", kafka.ca), ("certificate", kafka.certificate), ("key", kafka.key)):
-                if path is not None:
-                    self._file((*field, part), path)
+            field: Field = ("connections", name)
+            if connection.only is None:
+                self._problem(field, "expected one of kafka, redis and aws")
+                continue
+            for place, sentence in connections.problems(connection.only):
+                self._problem((*field, *place), sentence)
+            for place, path in connections.files(connection.only):
+                self._file((*field, *place), path)
 
     def _limits(self) -> None:
         settings = self._settings.limits
@@ -281,7 +280,7 @@ class _Validation:
         earlier = sum(other.name is None and other.workflow == pipeline.workflow for other in self._settings.pipelines[:number])
         return pipeline.workflow if not earlier else f"{pipeline.workflow}-{earlier + 1}"
 
-    def _sink_options(self, name: str, found: tuple[Address, KafkaConnection | None] | None, for_dead_letters: bool) -> SinkOptions:
+    def _sink_options(self, name: str, found: tuple[Address, AnyConnection | None] | None, for_dead_letters: bool) -> SinkOptions:
         return SinkOptions(
             name=name,
             connection=found[1] if found else None,
@@ -289,7 +288,7 @@ class _Validation:
             max_bytes=self._settings.limits.payload,
         )
 
-    def _address(self, field: Field, table: dict[str, str], what: str, text: str | None) -> tuple[Address, KafkaConnection | None] | None:
+    def _address(self, field: Field, table: dict[str, str], what: str, text: str | None) -> tuple[Address, AnyConnection | None] | None:
         """An address with its connection, both resolved, or None when there is none or after a problem."""
         if text is None:
             return None
@@ -312,14 +311,15 @@ class _Validation:
         if named not in self._settings.connections:
             self._problem(field, f"there is no connection {named!r} in the configuration")
             return None
-        connection = self._anchored(self._settings.connections[named].kafka)
+        connection = self._settings.connections[named].only
+        if connection is None:
+            return None  # said already
+        if (wanted := CONNECTED_BY.get(address.scheme)) is not type(connection):
+            kind = f"a connection of {connections.kind(wanted)}" if wanted else "no connection"
+            self._problem(field, f"{address.scheme}: needs {kind}, {named!r} is one of {connections.kind(type(connection))}")
+            return None
+        connection = connections.anchored(connection, self._configuration.directory)
         return msgspec.structs.replace(address, servers=connection.servers, options=options), connection
-
-    def _anchored(self, connection: KafkaConnection) -> KafkaConnection:
-        """With paths that no longer depend on where the process stands."""
-        paths = {"ca": connection.ca, "certificate": connection.certificate, "key": connection.key}
-        absolute = {part: str(self._configuration.directory / path) for part, path in paths.items() if path is not None}
-        return msgspec.structs.replace(connection, **absolute)
 
     def _shared_files(self, routes: list[Route]) -> None:
         """Two sinks that append to one file would tear each other's lines."""
@@ -344,5 +344,5 @@ def _same(one: Address, other: Address) -> bool:
     return one.name == other.name and bool(set(one.servers) & set(other.servers))
 
 
-def _path(found: tuple[Address, KafkaConnection | None] | None) -> str | None:
+def _path(found: tuple[Address, AnyConnection | None] | None) -> str | None:
     return found[0].name if found and found[0].scheme == "file" else None

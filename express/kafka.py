@@ -53,6 +53,7 @@ def problems(address: Address, connection: Connection | None, allowed: Iterable[
 
 def endpoint(address: Address, connection: Connection | None, name: str) -> Endpoint:
     """What to connect to and how; ConfigurationError when certificates cannot be read or credentials are missing."""
+    assert connection is None or isinstance(connection, KafkaConnection), "the configuration's check lets no other kind through"
     servers = tuple(
         server if re.search(r":\d+$", server) else f"{server}:9092" for server in (connection.servers if connection else address.servers)
     )

@@ -30,7 +30,45 @@ class KafkaConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return f"KafkaConnection({', '.join(self.servers)}, {self.security})"
 
 
-Connection = KafkaConnection  # a union, when further kinds arrive
+class RedisConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach and talk to a Redis server. ``ca`` is the path of a PEM file; without it the system's authorities count."""
+
+    server: str
+    database: int = 0
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+    ca: str | None = None
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        return (self.server,)
+
+    def __repr__(self) -> str:
+        return f"RedisConnection({self.server})"
+
+
+class AwsConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account of AWS, or a service that speaks its protocol at ``endpoint``. What is left out comes from where AWS's own tools find it:
+    the environment, a profile, the role of a machine or a pod."""
+
+    region: str | None = None
+    endpoint: str | None = None
+    profile: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        return ()
+
+    def __repr__(self) -> str:
+        return f"AwsConnection({self.endpoint or self.region})"
+
+
+Connection = KafkaConnection | RedisConnection | AwsConnection
+CONNECTED_BY: dict[str, type[Connection]] = {"kafka": KafkaConnection, "redis": RedisConnection, "sqs": AwsConnection}  # by scheme
 
 
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,16 +17,19 @@ SOURCES = {
     "file": "consumers.file:open_source",
     "stdin": "consumers.file:open_source",
     "queue": "consumers.queue:open_source",
+    "redis": "consumers.redis:open_source",
     "memory": "consumers.memory:open_source",
 }
 SINKS = {
     "kafka": "express.sinks.kafka:open_sink",
     "file": "express.sinks.file:open_sink",
     "queue": "express.sinks.queue:open_sink",
+    "redis": "express.sinks.redis:open_sink",
     "memory": "express.sinks.memory:open_sink",
     "drop": "express.sinks.drop:open_sink",
 }
-LATER = frozenset({"sqs", "kinesis", "redis", "http", "https", "nats"})  # named by the design, not in this version
+EXTRAS = {"redis": "redis"}  # scheme -> the extra that installs its library
+LATER = frozenset({"sqs", "kinesis", "http", "https", "nats"})  # named by the design, not in this version
 
 _resolved: dict[str, Callable[..., Any]] = {}
 
@@ -56,5 +59,13 @@ def _find(table: dict[str, str], what: str, address: Address) -> Callable[..., A
     entry = known(table, what, address)
     if entry not in _resolved:
         module, _, name = entry.partition(":")
-        _resolved[entry] = getattr(import_module(module), name)
+        try:
+            _resolved[entry] = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(address.scheme)
+            if extra is None or (error.name or "").partition(".")[0] in ("express", "consumers"):
+                raise
+            library = (error.name or "").partition(".")[0]
+            install = f"pip install 'express-workflows[{extra}]'"
+            raise ConfigurationError(f"{address}: {address.scheme}: needs {library}, which is not installed: {install}") from error
     return _resolved[entry]

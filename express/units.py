@@ -17,6 +17,16 @@ def duration(text: str) -> float:
     return round(float(found[1]) * _SECONDS[found[2]], 9)
 
 
+def lease(text: str | None, default: float) -> float:
+    """For how long a record is kept from others, in seconds; ValueError with what was expected."""
+    if text is None:
+        return default
+    seconds = duration(text)
+    if not 1 <= seconds <= 43_200:
+        raise ValueError(f"expected 1s to 12h, found {text!r}")
+    return seconds
+
+
 def size(text: str) -> int:
     """``256KiB``, ``64MiB``, ``1GB``, ``4096`` in bytes; ValueError with what was expected."""
     found = _QUANTITY.fullmatch(text.strip())

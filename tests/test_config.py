@@ -8,7 +8,7 @@ import pytest
 
 from express.config import Api, Configuration, Route, Settings, host_and_port, load, validate
 from express.errors import ConfigurationError
-from express.options import KafkaConnection
+from express.options import KafkaConnection, RedisConnection
 from express.registry import SINKS, SOURCES
 
 COMPLETE = """\
@@ -34,6 +34,8 @@ MINIMAL = """\
 workflows: {orders: {definition: orders.asl.json}}
 pipelines: [{source: "memory:", workflow: orders}]
 """
+
+SOURCE_LIST, SINK_LIST = (", ".join(f"{scheme}:" for scheme in table) for table in (SOURCES, SINKS))
 
 
 @pytest.fixture
@@ -91,6 +93,16 @@ def test_a_connection_s_name_stands_for_its_servers_and_carries_its_credentials(
 def test_a_connection_may_be_named_by_an_option_too(folder: Path) -> None:
     (route,) = routes(folder, COMPLETE.replace("kafka://events/orders?group=orders", "kafka://ignored:1/orders?connection=events"))
     assert (route.source.servers, route.source.options) == (("broker:9092",), {})
+
+
+def test_a_connection_of_redis_is_one_for_redis_addresses_only(folder: Path) -> None:
+    text = MINIMAL.replace('"memory:"', "'redis://streams/orders?group=g'")
+    (route,) = routes(folder, f"connections: {{streams: {{redis: {{server: 'r:1', password: {{file: secret}}}}}}}}\n{text}")
+    assert route.source.servers == ("r:1",)
+    assert route.source_options.connection == RedisConnection(server="r:1", password="hunter2")
+    assert "hunter2" not in repr(route)
+    found = problems(folder, "connections: {streams: {kafka: {servers: ['k:1']}}}\n" + text)
+    assert found == ["express.yaml:3: pipelines[0].source: redis: needs a connection of redis, 'streams' is one of kafka"]
 
 
 def test_relative_paths_start_from_the_configuration_file(folder: Path) -> None:
@@ -245,6 +257,31 @@ WRONG = {
         "connections: {a: {kafka: {servers: ['x:y']}}}\n",
         "express.yaml:1: connections.a.kafka.servers[0]: expected HOST:PORT, found 'x:y'",
     ),
+    "connection of no kind": ("connections: {a: {}}\n", "express.yaml:1: connections.a: expected one of kafka, redis and aws"),
+    "connection of two kinds": (
+        "connections: {a: {redis: {server: x}, kafka: {servers: [x]}}}\n",
+        "express.yaml:1: connections.a: expected one of kafka, redis and aws",
+    ),
+    "bad Redis server": (
+        "connections: {a: {redis: {server: 'x:y'}}}\n",
+        "express.yaml:1: connections.a.redis.server: expected HOST:PORT, found 'x:y'",
+    ),
+    "Redis authority without TLS": (
+        "connections: {a: {redis: {server: x, ca: orders.asl.json}}}\n",
+        "express.yaml:1: connections.a.redis: ca would not be used without tls: true",
+    ),
+    "Redis authority that is missing": (
+        "connections: {a: {redis: {server: x, tls: true, ca: gone.pem}}}\n",
+        "express.yaml:1: connections.a.redis.ca: there is no file gone.pem",
+    ),
+    "half of a key of AWS": (
+        "connections: {a: {aws: {access_key_id: x}}}\n",
+        "express.yaml:1: connections.a.aws: access_key_id and secret_access_key belong together",
+    ),
+    "bad endpoint of AWS": (
+        "connections: {a: {aws: {endpoint: 'localhost:4566'}}}\n",
+        "express.yaml:1: connections.a.aws.endpoint: expected http://HOST:PORT or https://HOST, found 'localhost:4566'",
+    ),
 }  # fmt: skip
 
 # One pipeline, its fields after source and workflow, and the problem after "express.yaml:2: pipelines[0]"
@@ -256,19 +293,19 @@ WRONG_PIPELINES = {
     ),
     "source that does not exist": (
         "source: 'carrier-pigeon:x', workflow: orders",
-        ".source: carrier-pigeon:x: there is no source called carrier-pigeon:, expected one of kafka:, file:, stdin:, queue:, memory:",
+        f".source: carrier-pigeon:x: there is no source called carrier-pigeon:, expected one of {SOURCE_LIST}",
     ),
     "source of a later version": (
-        "source: 'sqs://x/y', workflow: orders",
-        ".source: sqs://x/y: this version of Express has no sqs: source; it has kafka:, file:, stdin:, queue:, memory:",
+        "source: 'kinesis://x/y', workflow: orders",
+        f".source: kinesis://x/y: this version of Express has no kinesis: source; it has {SOURCE_LIST}",
     ),
     "sink as a source": (
         "source: 'drop:', workflow: orders",
-        ".source: drop:: there is no source called drop:, expected one of kafka:, file:, stdin:, queue:, memory:",
+        f".source: drop:: there is no source called drop:, expected one of {SOURCE_LIST}",
     ),
     "sink of a later version": (
-        "source: 'memory:', workflow: orders, sink: 'redis://x/y'",
-        ".sink: redis://x/y: this version of Express has no redis: sink; it has kafka:, file:, queue:, memory:, drop:",
+        "source: 'memory:', workflow: orders, sink: 'nats://x/y'",
+        f".sink: nats://x/y: this version of Express has no nats: sink; it has {SINK_LIST}",
     ),
     "order by key": (
         "source: 'memory:', workflow: orders, order: key",

@@ -86,8 +86,10 @@ ROOMS: dict[str, set[str]] = {
     # how it is started
     "express.registry": CONTRACTS,
     "express.queue": set(),  # the file of an embedded queue: its source, its sink and those who send
+    "express.redis": CONTRACTS,  # what the Redis source and the Redis sink share
     "express.kafka": CONTRACTS,  # what the Kafka source and the Kafka sink share
-    "express.config": {"express.registry", "express.documents", "express.runtime.limits", *CONTRACTS},
+    "express.connections": CONTRACTS,
+    "express.config": {"express.connections", "express.registry", "express.documents", "express.runtime.limits", *CONTRACTS},
     "express.loading": {"express.program", "express.tasks"},
     "express.progress": {"express.observers", "express.units"},
     "express.leaving": set(),
@@ -147,6 +149,7 @@ ROOMS: dict[str, set[str]] = {
 # Libraries that belong to one place.
 LIBRARIES: dict[str, set[str]] = {
     "aiokafka": {"consumers.kafka", "consumers.kafka_member", "consumers.kafka_records", "express.sinks.kafka", "express.kafka"},
+    "redis": {"consumers.redis", "express.sinks.redis", "express.redis"},
     "aiohttp": {"express.api", "express.tasks.http"},
     "prometheus_client": {"express.observers"},
     "typer": {"express.cli"},
@@ -239,6 +242,7 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
         "express.runtime.limits",
         "express.kafka",
         "express.queue",
+        "express.redis",
         "express.envelopes",
         "consumers",
     }
@@ -291,7 +295,7 @@ def test_importing_express_loads_no_adapter_no_command_line_and_no_server() -> N
     """A notebook that compiles a workflow pays for the compiler only."""
     code = "import express, sys; print('\\n'.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
-    unwanted = [name for name in loaded if name in ("aiokafka", "typer", "rich", "aiohttp", "uvloop") or is_adapter(name)]
+    unwanted = [name for name in loaded if name in ("aiokafka", "redis", "typer", "rich", "aiohttp", "uvloop") or is_adapter(name)]
     assert unwanted == []
 
 

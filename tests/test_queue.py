@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -15,9 +15,9 @@ import pytest
 
 from express import queue as module
 from express.errors import CannotCreate, ConnectionFailed
-from express.queue import Queue
+from express.queue import Queue, Taken
 from tests.accounts import as_anybody
-from tests.commandline import running
+from tests.consumers.survival import VISIBILITY, Place, survive
 
 PROJECT = Path(__file__).parent.parent
 
@@ -127,7 +127,7 @@ def test_a_file_without_permission_is_a_sentence(path: Path) -> None:
 
 SENDER = """
 import sys
-from express.queue import Queue
+from express.queue import Queue, Taken
 first, count = int(sys.argv[2]), int(sys.argv[3])
 with Queue(sys.argv[1]) as queue:
     for number in range(first, first + count, 5):
@@ -136,7 +136,7 @@ with Queue(sys.argv[1]) as queue:
 """
 TAKER = """
 import sys, time
-from express.queue import Queue
+from express.queue import Queue, Taken
 with Queue(sys.argv[1]) as queue:
     idle = 0
     while idle < 200:
@@ -181,73 +181,38 @@ def test_a_sender_killed_in_the_middle_has_sent_what_it_was_told_is_sent(path: P
     assert len(values) in (told, told + 5), "a batch is there wholly, or not at all"
 
 
-WORKFLOW = {
-    "StartAt": "Slow",
-    "States": {
-        "Slow": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:slow", "Next": "Good"},
-        "Good": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericLessThan": 0, "Next": "Bad"}], "Default": "Done"},
-        "Bad": {"Type": "Fail", "Error": "Negative"},
-        "Done": {"Type": "Succeed"},
-    },
-}
-FUNCTIONS = """
-import asyncio, express
+class QueuePlace(Place):
+    def command(self) -> list[str]:
+        return ["--source", f"queue:events.db?visibility={VISIBILITY}s", "--sink", "queue:done.db", "--dead-letter", "queue:dead.db"]
 
-@express.function
-async def slow(event, context):
-    await asyncio.sleep(0.2 + (event["n"] % 5) * 0.02 + (2.5 if event["n"] == 7 else 0))
-    return event
-"""
-COUNT, IN_FLIGHT, VISIBILITY = 1_500, 60, 1
+    def queue(self, name: str) -> Queue:
+        return Queue(self.folder / name)
 
+    def send(self, values: Sequence[bytes]) -> None:
+        with self.queue("events.db") as queue:
+            queue.send(values)
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    (tmp_path / "work.asl.json").write_bytes(orjson.dumps(WORKFLOW))
-    (tmp_path / "functions.py").write_text(FUNCTIONS)
-    with Queue(tmp_path / "events.db") as queue:
-        queue.send([b"oops" if n % 100 == 99 else b'{"n":%d}' % (-n if n % 100 == 50 else n) for n in range(COUNT)])
-    return tmp_path
+    def held(self) -> int:
+        with self.queue("events.db") as queue:
+            return queue.held()
 
+    def left(self) -> int:
+        with self.queue("events.db") as queue:
+            return queue.waiting() + queue.held()
 
-def sent(queue: Queue) -> int:
-    count: int = queue._connection.execute("SELECT count(*) FROM record").fetchone()[0]
-    return count
+    def sent(self) -> int:
+        with self.queue("done.db") as queue:
+            return queue.waiting()
+
+    def ended(self) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+        with self.queue("done.db") as done, self.queue("dead.db") as dead:
+            results, letters = done.take(1_000_000, 1), dead.take(1_000_000, 1)
+        return [named(record) for record in results], [named(record) for record in letters]
 
 
-def ended(path: Path) -> Counter[str]:
-    """How often each execution is in a queue of results or dead letters."""
-    with Queue(path) as queue:
-        names = queue._connection.execute("SELECT headers FROM record").fetchall()
-    return Counter(dict(module._headers_of(headers))["express-execution"].decode() for (headers,) in names)
+def named(record: Taken) -> tuple[str, bytes]:
+    return dict(record.headers)["express-execution"].decode(), record.value or b""
 
 
-def test_two_workers_one_of_them_killed_over_and_over_lose_nothing_and_repeat_at_most_what_was_in_flight(place: Path) -> None:
-    """kill -9, three times, under the load of another worker that takes over after the visibility timeout."""
-    arguments = (
-        "run", "work.asl.json", "--functions", "functions.py", "--source", f"queue:events.db?visibility={VISIBILITY}s",
-        "--sink", "queue:done.db", "--dead-letter", "queue:dead.db", "--in-flight", str(IN_FLIGHT), "--commit-every", "50ms",
-    )  # fmt: skip
-    kills = 0
-    with running(*arguments, cwd=place) as survivor, Queue(place / "events.db") as events, Queue(place / "done.db") as done:
-        for _ in range(3):
-            goal = sent(done) + 80
-            with running(*arguments, cwd=place) as victim:
-                victim.until_said("metrics at")
-                victim.until(lambda goal=goal: sent(done) > goal and events.held() > IN_FLIGHT, "both were in the middle")  # type: ignore[misc]
-                victim.signal(signal.SIGKILL)
-                victim.wait()
-                kills += 1
-        killed = time.monotonic()
-        survivor.until(lambda: events.waiting() + events.held() == 0, "everything was done", 30)
-        assert time.monotonic() - killed < VISIBILITY + 20
-        survivor.signal(signal.SIGTERM)
-        assert survivor.wait() == 0, survivor.stderr
-        assert "ran out" not in survivor.stderr, "the lease of the slow one was extended while it ran"
-    results, letters = ended(place / "done.db"), ended(place / "dead.db")
-    assert not results.keys() & letters.keys()
-    assert {*results, *letters} == {f"events-{n + 1}" for n in range(COUNT)}, "nothing is lost"
-    assert set(letters) == {f"events-{n + 1}" for n in range(COUNT) if n % 100 in (50, 99)}
-    repeated = results.total() - len(results) + letters.total() - len(letters)
-    # In flight, and what was finished since the last acknowledgement
-    assert repeated <= kills * (IN_FLIGHT + 2 * 0.05 * IN_FLIGHT / 0.2), repeated
+def test_two_workers_one_of_them_killed_over_and_over_lose_nothing_and_repeat_at_most_what_was_in_flight(tmp_path: Path) -> None:
+    survive(QueuePlace(tmp_path))

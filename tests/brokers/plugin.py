@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.brokers import apache
+from tests.brokers import apache, redis_server
 from tests.brokers.kafka_bed import Kafka
 
 CHOICE = os.environ.get("EXPRESS_TEST_KAFKA", "")
@@ -28,8 +28,29 @@ def chosen() -> tuple[str, str]:
     return "mock", f"librdkafka's mock cluster, one-member groups only ({why})"
 
 
-def pytest_report_header() -> str:
-    return f"kafka: {chosen()[1]}"
+def pytest_report_header() -> list[str]:
+    return [f"kafka: {chosen()[1]}", f"redis: {redis_server.missing() or 'started by the tests'}"]
+
+
+@pytest.fixture(scope="session")
+def redis_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis_server.Server]:
+    if why := redis_server.missing():
+        pytest.skip(why)
+    server = redis_server.Server(tmp_path_factory.mktemp("redis"))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def redis(redis_session: redis_server.Server) -> redis_server.Server:
+    """The session's Redis server, empty. A test that kills it need not start it again."""
+    if redis_session.process is None:
+        redis_session.start()
+    redis_session.do("FLUSHALL")
+    return redis_session
 
 
 @pytest.fixture(scope="session")

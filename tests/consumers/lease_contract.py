@@ -15,6 +15,7 @@ class LeaseBed(Bed):
     """``open`` gives a source whose leases last for ``lease`` seconds, and may be called while others run: they share the records."""
 
     offsets = False
+    fences = True  # an acknowledgement counts only from whoever holds the lease by now
     lease = 1.2
 
     def opened(self) -> LeaseSource[object]:
@@ -89,6 +90,8 @@ class LeaseContract(SourceContract):
 
     @pytest.mark.uvloop_only  # it waits for leases; once is enough
     async def test_an_acknowledgement_after_somebody_else_has_the_record_acknowledges_nothing(self, bed: LeaseBed) -> None:
+        if not bed.fences:
+            return
         await bed.append(numbered(3))
         one = await self.reading(bed)
         taken = await one.read(3)

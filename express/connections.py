@@ -1,0 +1,86 @@
+"""The connections of a configuration: what is wrong with one, which files it names, and where those are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from express import addresses
+from express.options import AwsConnection, Connection, KafkaConnection, RedisConnection
+
+Field = tuple[str | int, ...]
+
+KINDS: dict[type[Connection], str] = {KafkaConnection: "kafka", RedisConnection: "redis", AwsConnection: "aws"}
+
+
+def kind(connection: type[Connection]) -> str:
+    """What a kind of connection is called in the configuration."""
+    return KINDS[connection]
+
+
+def problems(connection: Connection) -> Iterator[tuple[Field, str]]:
+    """Every rule that concerns more than the type of one field: the field and a sentence for each that is broken."""
+    match connection:
+        case KafkaConnection():
+            yield from _kafka(connection)
+        case RedisConnection():
+            yield from _redis(connection)
+        case AwsConnection():
+            yield from _aws(connection)
+
+
+def _kafka(kafka: KafkaConnection) -> Iterator[tuple[Field, str]]:
+    if not kafka.servers:
+        yield ("kafka", "servers"), "expected at least one HOST:PORT"
+    for number, server in enumerate(kafka.servers):
+        if not addresses.is_server(server):
+            yield ("kafka", "servers", number), f"expected HOST:PORT, found {server!r}"
+    sasl, tls = kafka.security.startswith("SASL"), kafka.security.endswith("SSL")
+    if sasl and (kafka.username is None or kafka.password is None):
+        yield ("kafka",), f"security {kafka.security} needs username and password"
+    if not sasl and (kafka.username is not None or kafka.password is not None):
+        yield ("kafka",), f"username and password would not be used with security {kafka.security}"
+    if not tls and any((kafka.ca, kafka.certificate, kafka.key)):
+        yield ("kafka",), f"ca, certificate and key would not be used with security {kafka.security}"
+    if (kafka.certificate is None) != (kafka.key is None):
+        yield ("kafka",), "certificate and key belong together"
+
+
+def _redis(redis: RedisConnection) -> Iterator[tuple[Field, str]]:
+    if not addresses.is_server(redis.server):
+        yield ("redis", "server"), f"expected HOST:PORT, found {redis.server!r}"
+    if redis.database < 0:
+        yield ("redis", "database"), "expected a number from 0"
+    if redis.username is not None and redis.password is None:
+        yield ("redis",), "username needs a password"
+    if redis.ca is not None and not redis.tls:
+        yield ("redis",), "ca would not be used without tls: true"
+
+
+def _aws(aws: AwsConnection) -> Iterator[tuple[Field, str]]:
+    if (aws.access_key_id is None) != (aws.secret_access_key is None):
+        yield ("aws",), "access_key_id and secret_access_key belong together"
+    if aws.session_token is not None and aws.access_key_id is None:
+        yield ("aws",), "session_token needs access_key_id and secret_access_key"
+    if aws.profile is not None and aws.access_key_id is not None:
+        yield ("aws",), "profile and access_key_id cannot both be given"
+    if aws.endpoint is not None and not aws.endpoint.startswith(("http://", "https://")):
+        yield ("aws", "endpoint"), f"expected http://HOST:PORT or https://HOST, found {aws.endpoint!r}"
+
+
+def files(connection: Connection) -> Iterator[tuple[Field, str]]:
+    """The files that a connection names, each with its field."""
+    for part, path in _paths(connection).items():
+        yield (kind(type(connection)), part), path
+
+
+def anchored(connection: Connection, directory: Path) -> Connection:
+    """With paths that no longer depend on where the process stands."""
+    return msgspec.structs.replace(connection, **{part: str(directory / path) for part, path in _paths(connection).items()})
+
+
+def _paths(connection: Connection) -> dict[str, str]:
+    found = {part: getattr(connection, part, None) for part in ("ca", "certificate", "key")}
+    return {part: path for part, path in found.items() if path is not None}
