@@ -145,6 +145,11 @@ def seen(visit: Visit, field: str, value: Any) -> Any:
     return value
 
 
+def assign(visit: Visit, values: dict[str, Any]) -> None:
+    """The state has set variables."""
+    visit.assigned = {name: copy(value) for name, value in values.items()}
+
+
 def retry(visit: Visit, delay: float) -> None:
     """Another attempt is made after ``delay`` seconds."""
     visit.failures[-1].delay = delay
@@ -168,6 +173,7 @@ def inside(visit: Visit, index: int) -> tuple[Visit, int]:
 NAMES: dict[str, Any] = {
     "trace_enter": enter,
     "trace_seen": seen,
+    "trace_assign": assign,
     "trace_retry": retry,
     "trace_leave": leave,
     "trace_inside": inside,
