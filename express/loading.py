@@ -53,16 +53,16 @@ def program_of(
     substitutions: Mapping[str, Any] | None = None,
     missing: Literal["error", "defer"] = "error",
     metrics: bool = True,
-    trace: bool = False,
 ) -> Program:
     """A definition's program. OSError when the file cannot be read, DefinitionError with every problem, each with the file's name."""
     with path.open("rb"):
         pass  # what is wrong with the file itself is an OSError that names it
     try:
-        return compile(path, name or name_of(path), functions, substitutions, missing, metrics, trace)
+        return compile(path, name=name or name_of(path), functions=functions, substitutions=substitutions, missing=missing, metrics=metrics)
     except DefinitionError as error:
-        raise DefinitionError([_located(path, problem) for problem in error.problems]) from error
+        raise DefinitionError([located(path, problem) for problem in error.problems]) from error
 
 
-def _located(path: Path, problem: Problem) -> Problem:
+def located(path: Path, problem: Problem) -> Problem:
+    """A problem with the file's name before its place."""
     return msgspec.structs.replace(problem, location=f"{path}: {problem.location or '/'}")

@@ -31,7 +31,6 @@ ROOMS: dict[str, set[str]] = {
     "express.outcome": {"express.runtime"},
     "express.observers": {"express.units"},
     "express.observers.recording": {"express.runtime.values"},
-    "express.observers.transcript": {"express.observers", "express.runtime.values", "express.units"},
     # the contracts of where events come from and go to
     "express.sources": {"express.commits", "express.runtime.context"},
     "express.sinks": {"express.sources", "express.runtime.context"},
@@ -122,7 +121,7 @@ ROOMS: dict[str, set[str]] = {
         "express.testing",
         "express.units",
     },
-    "express.drawing": {"express.language", "express.observers", "express.testcases.coverage", "express.units"},
+    "express.drawing": {"express.language", "express.loading", "express.observers", "express.testcases.coverage", "express.units"},
     "express.teststate": {
         "express.clock",
         "express.compiler",

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from express.cli import check, compile, exec, queue, run, test  # noqa: A004 - verbs
+from express.cli import check, compile, exec, graph, queue, run, test  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
 from express.errors import (
     CannotCreate,
@@ -31,6 +31,8 @@ Examples:
   express check orders.asl.json
   express exec orders.asl.json --input '{"total": 65}' --functions orders_functions.py
   express run orders.asl.json --functions orders_functions.py --source file:orders.jsonl --sink file:done.jsonl
+  express test orders.test.yaml --coverage
+  express graph orders.asl.json -o orders.html
   express run -c express.yaml
 """
 EXITS = "\n".join(["", "\b", "Exit codes:", *(f"  {code:3d}  {text}" for code, text in MEANING.items())])
@@ -44,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile), ("test", test)):
+for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile), ("test", test), ("graph", graph)):
     app.command(name, epilog=verb.EXAMPLES, short_help=verb.SHORT)(verb.command)
 
 app.add_typer(queue.app, name="queue", epilog=queue.EXAMPLES, help=queue.SHORT, short_help=queue.SHORT)

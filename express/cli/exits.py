@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
 import typer
+
+from express.errors import CannotCreate
 
 
 class Exit(IntEnum):
@@ -48,6 +51,14 @@ def duration(text: str) -> float:
         return units.duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def write(path: Path, body: bytes) -> None:
+    """A file that the command was asked for."""
+    try:
+        path.write_bytes(body)
+    except OSError as error:
+        raise CannotCreate(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def usage(sentence: str) -> Exception:

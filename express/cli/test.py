@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from express.cli.exits import Exit
+from express.cli.exits import Exit, write
 
 SHORT = "Test workflows with mocked tasks, in virtual time."
 EXAMPLES = """
@@ -47,8 +47,8 @@ def command(
     if coverage or fail_under is not None:
         report.coverage(summary, fail_under)
     if junit is not None:
-        junit.write_bytes(writing.xml(summary.results))
+        write(junit, writing.xml(summary.results))
     if coverage_file is not None:
-        covering.write(coverage_file, summary.coverages)
+        write(coverage_file, covering.text(summary.coverages))
     report.total(summary)
     return Exit.OK if report.good(summary, fail_under) else Exit.NO

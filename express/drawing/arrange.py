@@ -78,6 +78,7 @@ class Picture(msgspec.Struct):
 
 
 START, END = ("start",), ("end",)
+WEIGHTS = {"next": 8.0, "choice": 2.0, "default": 2.0, "catch": 0.5}  # what usually happens goes straight down
 
 
 def arrange(diagram: Diagram, marks: Marks) -> Picture:
@@ -89,21 +90,22 @@ def _machine(diagram: Diagram, marks: Marks, *, whole: bool) -> Picture:
     inside = {name: [_machine(each, marks, whole=False) for each in box.inside] for name, box in diagram.boxes.items()}
     sizes: dict[Key, tuple[float, float]] = {START: (DOT, DOT)}
     sizes |= {name: _size(box, inside[name], marks) for name, box in diagram.boxes.items()}
-    edges = [Edge(START, diagram.start_at)]
+    edges = [Edge(START, diagram.start_at, weight=8.0)]
     about: list[Arrow | None] = [None]  # what each edge is drawn for
     far = _far(diagram)
     for number, arrow in enumerate(diagram.arrows):
         target: Key = arrow.target
+        weight = WEIGHTS[arrow.kind]
         if arrow in far:
-            target = ("reference", number)
+            target, weight = ("reference", number), 0.2
             sizes[target] = (lettering.width(_referred(arrow.target), SMALL) + 20, 20.0)
-        edges.append(Edge(arrow.source, target, _label_size(arrow)))
+        edges.append(Edge(arrow.source, target, _label_size(arrow), weight))
         about.append(arrow)
     if whole:
         sizes[END] = (DOT + 4, DOT + 4)
         for name, box in diagram.boxes.items():
             if box.ends:
-                edges.append(Edge(name, END))
+                edges.append(Edge(name, END, weight=0.5))
                 about.append(None)
         if not any(edge.target == END for edge in edges):
             del sizes[END]

@@ -24,11 +24,12 @@ SWEEPS, SETTLING = 16, 60  # rounds of ordering and of straightening
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """``label`` is the size of what is written on it, (0, 0) for nothing."""
+    """``label`` is the size of what is written on it, (0, 0) for nothing. The heavier an edge, the straighter."""
 
     source: Key
     target: Key
     label: tuple[float, float] = (0.0, 0.0)
+    weight: float = 1.0
 
 
 class Route(msgspec.Struct):
@@ -124,10 +125,12 @@ class _Work:
         self.chains = [self._chain(number, edge) for number, edge in enumerate(edges)]
         self.up: dict[Key, list[Key]] = defaultdict(list)
         self.down: dict[Key, list[Key]] = defaultdict(list)
-        for chain in self.chains:
+        self.weights: dict[tuple[Key, Key], float] = defaultdict(float)
+        for edge, chain in zip(edges, self.chains, strict=True):
             for one, other in itertools.pairwise(chain):
                 self.down[one].append(other)
                 self.up[other].append(one)
+                self.weights[one, other] += edge.weight
         self.layers = self._layers(start)
         self._order()
         self.x = self._straighten()
@@ -255,8 +258,7 @@ class _Work:
 
     def _weight(self, one: Key, other: Key) -> float:
         passing = (one not in self.real) + (other not in self.real)
-        alone = len(self.down[one]) == 1 == len(self.up[other])
-        return (1.0, 2.0, 8.0)[passing] * (3.0 if alone else 1.0)
+        return (1.0, 2.0, 8.0)[passing] * (self.weights.get((one, other)) or self.weights[other, one])
 
     def _apart(self, layer: Sequence[Key], wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
         """The places nearest to the wanted ones with everything beside each other (isotonic regression by pooling neighbours)."""
@@ -323,7 +325,7 @@ class _Work:
         return routes
 
     def _ports(self, places: Mapping[Key, Point]) -> dict[tuple[int, Key], float]:
-        """Where along the lower and the upper side of a node each edge touches it."""
+        """Where along the lower and the upper side of a node each edge touches it: one that is heavier than the others in the middle."""
         ports: dict[tuple[int, Key], float] = {}
         for lower in (True, False):
             touching: dict[Key, list[tuple[float, int]]] = defaultdict(list)
@@ -333,9 +335,11 @@ class _Work:
                     touching[node].append((self.x[beside], number))
             for node, found in touching.items():
                 found.sort()
-                step = min(22.0, self.sizes[node][0] * 0.7 / max(1, len(found) - 1))
+                weights = [self.edges[number].weight for _, number in found]
+                middle = weights.index(max(weights)) if weights.count(max(weights)) == 1 else (len(found) - 1) / 2
+                step = min(22.0, self.sizes[node][0] * 0.35 / max(0.5, middle, len(found) - 1 - middle))
                 for place, (_, number) in enumerate(found):
-                    ports[number, node] = places[node][0] + (place - (len(found) - 1) / 2) * step
+                    ports[number, node] = places[node][0] + (place - middle) * step
         return ports
 
     def _loop(self, edge: Edge, places: Mapping[Key, Point]) -> Route:

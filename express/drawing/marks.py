@@ -18,12 +18,14 @@ class Mark(msgspec.Struct, frozen=True):
 
 class Marks(msgspec.Struct, frozen=True):
     """``states`` by the state's JSON pointer; ``arrows`` by (JSON pointer of the source, target, whether it is a Catch).
-    ``legend`` says what the tones mean, ``title`` where they come from."""
+    ``legend`` says what the tones mean, ``title`` where they come from,
+    ``column`` what the notes are about."""
 
     states: dict[str, Mark] = {}
     arrows: dict[tuple[str, str, bool], Mark] = {}
     legend: tuple[tuple[Tone, str], ...] = ()
     title: str = ""
+    column: str = ""
 
 
 NONE = Marks()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
-from express.language.fields import Fields
+from express.language.fields import Fields, not_yet
 from express.language.findings import RESERVED_ERROR, below, shown
-from express.language.model import ROOT, Catcher, Path, Retrier
-
-if TYPE_CHECKING:
-    from express.language.states import Context
+from express.language.model import Catcher, Retrier
 
 ALL = "States.ALL"
 LONGEST_DELAY = 31_622_399  # AWS: less than 366 days
@@ -37,7 +32,7 @@ RESERVED = frozenset(
 )
 
 _RETRIER = ("ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment")
-_CATCHER = ("ErrorEquals", "Next", "Assign", "Comment")
+_CATCHER = ("ErrorEquals", "Next", "ResultPath", "Assign", "Comment")
 
 
 def retriers(state: Fields) -> tuple[Retrier, ...]:
@@ -63,19 +58,15 @@ def retriers(state: Fields) -> tuple[Retrier, ...]:
     return tuple(made)
 
 
-def catchers(state: Fields, context: Context) -> tuple[Catcher, ...]:
+def catchers(state: Fields) -> tuple[Catcher, ...]:
     made = []
-    ours, theirs, other = ("Output", "ResultPath", "JSONPath") if context.jsonata else ("ResultPath", "Output", "JSONata")
-    for fields, errors in _entries(state, "Catch", (*_CATCHER, ours), {theirs: f"'{theirs}' needs the query language {other}"}):
+    for fields, errors in _entries(state, "Catch", _CATCHER, {"Output": "'Output' needs the query language JSONata"}):
         target = fields.text("Next") if fields.required("Next") else None
-        assign = context.assign(fields, "errorOutput")
-        output, result_path = None, cast("Path | None", ROOT)
-        if context.jsonata:
-            output = fields.value("Output", "errorOutput")
-        else:
-            result_path = fields.reference_path("ResultPath")
+        result_path = fields.reference_path("ResultPath")
+        if "Assign" in fields:
+            not_yet(fields.findings, fields.at("Assign"), "Assign")
         if target is not None:
-            made.append(Catcher(error_equals=errors, next=target, result_path=result_path, assign=assign, output=output))
+            made.append(Catcher(error_equals=errors, next=target, result_path=result_path))
     return tuple(made)
 
 

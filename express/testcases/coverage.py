@@ -93,8 +93,9 @@ def add(coverage: Coverage, visits: Iterable[Visit]) -> None:
                 taken.count += 1
 
 
-def write(path: Path, coverages: Sequence[Coverage]) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(Book(definitions=list(coverages)))) + b"\n")
+def text(coverages: Sequence[Coverage]) -> bytes:
+    """As JSON, for ``read``."""
+    return msgspec.json.format(msgspec.json.encode(Book(definitions=list(coverages)))) + b"\n"
 
 
 def read(path: Path, sha256: str) -> Coverage:

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from express import language
-from express.errors import DefinitionError, Problem
+from express.errors import DefinitionError
 from express.language.model import Fallible, Map, Parallel, State, Task, Workflow
 from express.language.transitions import machines
-from express.loading import functions_of, name_of
+from express.loading import functions_of, located, name_of
 from express.program import Program
 from express.tasks import Binding
 from express.tasks.lambdas import Missing
@@ -34,7 +34,7 @@ class Workbench:
         if loaded.workflow is not None:
             problems += language.refusals(loaded.workflow)
         if problems or loaded.workflow is None:
-            raise DefinitionError([_located(str(self.path), problem) for problem in problems])
+            raise DefinitionError([located(self.path, problem) for problem in problems])
         self.workflow: Workflow = loaded.workflow
         self.states: dict[str, State] = {state.name: state for machine in machines(self.workflow) for state in machine.states.values()}
         self.stage = Stage()
@@ -53,10 +53,6 @@ class Workbench:
 
     def _rebind(self, task: Task, real: Binding) -> Binding:
         return Mocked(task.name, task.resource, None if isinstance(real, Missing) else real, self.stage)
-
-
-def _located(path: str, problem: Problem) -> Problem:
-    return msgspec.structs.replace(problem, location=f"{path}: {problem.location or '/'}")
 
 
 def _replaced(workflow: Workflow, whole: frozenset[str]) -> Workflow:

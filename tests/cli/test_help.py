@@ -14,13 +14,13 @@ from tests.commandline import express
 def test_help_lists_the_verbs_worked_examples_and_every_exit_code(tmp_path: Path) -> None:
     result = express("--help", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    for expected in ("run ", "exec ", "check ", "compile ", "queue ", "test ", "Examples:", "express run -c express.yaml"):
+    for expected in ("run ", "exec ", "check ", "compile ", "queue ", "test ", "graph ", "Examples:", "express run -c express.yaml"):
         assert expected in result.stdout
     for code, meaning in MEANING.items():
         assert f"{code:3d}  {meaning}" in result.stdout
 
 
-@pytest.mark.parametrize("verb", ["run", "exec", "check", "compile", "queue", "test"])
+@pytest.mark.parametrize("verb", ["run", "exec", "check", "compile", "queue", "test", "graph"])
 def test_the_help_of_each_verb_ends_with_worked_examples(tmp_path: Path, verb: str) -> None:
     result = express(verb, "--help", cwd=tmp_path)
     assert result.returncode == 0

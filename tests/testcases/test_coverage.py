@@ -72,7 +72,7 @@ def test_a_written_file_is_read_again_for_the_same_definition_only(folder: Path)
     (folder / "order.test.yaml").write_text(CASES)
     (found,) = suite.run(collect(folder)).coverages
     path = folder / "coverage.json"
-    coverage.write(path, [found])
+    path.write_bytes(coverage.text([found]))
     assert coverage.read(path, found.sha256) == found
     with pytest.raises(ConfigurationError, match="has no coverage of this version of the definition") as raised:
         coverage.read(path, "0" * 64)
