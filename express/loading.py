@@ -53,12 +53,13 @@ def program_of(
     substitutions: Mapping[str, Any] | None = None,
     missing: Literal["error", "defer"] = "error",
     metrics: bool = True,
+    trace: bool = False,
 ) -> Program:
     """A definition's program. OSError when the file cannot be read, DefinitionError with every problem, each with the file's name."""
     with path.open("rb"):
         pass  # what is wrong with the file itself is an OSError that names it
     try:
-        return compile(path, name=name or name_of(path), functions=functions, substitutions=substitutions, missing=missing, metrics=metrics)
+        return compile(path, name or name_of(path), functions, substitutions, missing, metrics, trace)
     except DefinitionError as error:
         raise DefinitionError([located(path, problem) for problem in error.problems]) from error
 

@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "express.outcome": {"express.runtime"},
     "express.observers": {"express.units"},
     "express.observers.recording": {"express.runtime.values"},
+    "express.observers.transcript": {"express.observers", "express.runtime.values", "express.units"},
     # the contracts of where events come from and go to
     "express.sources": {"express.commits", "express.runtime.context"},
     "express.sinks": {"express.sources", "express.runtime.context"},

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from express.cli import substitutions
+from express.cli import substitutions, traces
 from express.cli.exits import Exit
 
 SHORT = "Run one execution."
@@ -16,7 +16,7 @@ EXAMPLES = """
 \b
 Examples:
   express exec orders.asl.json --input '{"total": 65}' --functions orders_functions.py
-  express exec orders.asl.json --input @event.json
+  express exec orders.asl.json --input @event.json --trace
   head -1 orders.jsonl | express exec orders.asl.json --input -
 """
 
@@ -26,14 +26,22 @@ def command(
     text: Annotated[str, typer.Option("--input", metavar="JSON|@FILE|-", help="The input: JSON, a file of it, or standard input.")] = "{}",
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The execution's name.")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Show every state's input, output, variables and duration.")] = False,
+    trace_json: Annotated[bool, typer.Option("--trace-json", help="The same as JSON, whole, a line a state.")] = False,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
 ) -> int:
-    """Runs one execution and prints its output; when it fails, its error and cause on standard error, with exit code 1."""
+    """Runs one execution and prints its output; when it fails, its error and cause on standard error, with exit code 1. What --trace shows
+    goes to standard error, too."""
     from express.loading import functions_of, program_of
+    from express.observers.recording import Recording
     from express.runtime import values
 
-    program = program_of(definition, functions_of(functions or ()), substitutions=substitutions.parsed(substitute))
-    outcome = program.run(_input(text), name=name)
+    recording = Recording(traces.MOST) if trace or trace_json else None
+    values_given = substitutions.parsed(substitute)
+    program = program_of(definition, functions_of(functions or ()), substitutions=values_given, trace=recording is not None)
+    outcome = program.run(_input(text), name=name, trace=recording)
+    if recording is not None:
+        traces.show(recording, as_json=trace_json)
     if outcome.status == "SUCCEEDED":
         print(values.dumps(outcome.output).decode())
         return Exit.OK

@@ -18,9 +18,11 @@ from express.runtime.access import Refused
 from express.runtime.failures import ExecutionTimedOut, StateError
 from express.runtime.paths import compile_path
 from express.runtime.values import dumps, loads
+from express.runtime.variables import UNSET
 
 LONGEST_CAUSE = 32_768  # characters: AWS
 PATHS = frozenset({"express.runtime.paths", "express.runtime.filters"})
+SELECT = PATHS | {"express.runtime.variables"}  # raise because a path selects nothing
 # Their causes lack the state's name
 SPEAKS_OF_STATES = PATHS | {"express.runtime.intrinsics", "express.runtime.jsonata", "express.runtime.jsonata_library"}
 
@@ -151,7 +153,7 @@ class Blame:
             # In the innermost function: it may be a small one inside, which computes what an iteration of a Map is given
             entry = self._entries(error.__traceback__)[-1]
             innermost = self._table.get(entry.tb_lineno)
-            ours = entry.tb_next is None or _raised_in(entry) in PATHS
+            ours = entry.tb_next is None or _raised_in(entry) in SELECT
             explained = isinstance(error, MISSING) and ours and innermost is not None
             failure = self._missing(innermost, entry.tb_frame, execution) if explained and innermost is not None else None
         if failure is not None and line is not None and failure.state is None and line.place.name:
@@ -175,6 +177,9 @@ class Blame:
                 value = loads(variables["raw"])  # the sentence shows the whole event, of which only a part was decoded
             else:
                 value = variables.get(use.variable)
+            if value is UNSET or use.variable == "UNSET":
+                sentence = f"The variable '{use.path.root}' that the field '{use.field}' reads has no value."
+                return StateError("States.Runtime", self._cause(line, sentence))
             try:
                 compile_path(use.path.segments)(value)
             except MISSING:

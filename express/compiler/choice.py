@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from express.compiler import data
+from express.compiler import data, jsonata
 from express.compiler.names import Locals
 from express.compiler.source import Display, Leaf, Piece, Use, literal
-from express.language.model import And, Comparison, Condition, Index, Literal, Name, Not, Path, Rule, Segment
+from express.language.model import And, Comparison, Condition, Index, Jsonata, Literal, Name, Not, Path, Rule, Segment
 from express.language.paths import definite
 from express.runtime.comparisons import TABLE, glob
 from express.runtime.paths import compile_path
@@ -17,6 +17,23 @@ Key = tuple[str, tuple[Segment, ...]]  # a path on a local
 
 _SIGNS = {"Equals": "==", "LessThan": "<", "GreaterThan": ">", "LessThanEquals": "<=", "GreaterThanEquals": ">="}
 _VALUES = frozenset({"BooleanEquals", "StringEquals", "IsNull", "IsString", "IsBoolean", "IsNumeric"})  # look at their value once
+
+
+class Queries:
+    """Writes the Conditions of one Choice state in JSONata."""
+
+    def __init__(self, rules: tuple[Rule, ...], scope: data.Scope) -> None:
+        self._rules, self._scope = rules, scope
+
+    def first(self, rule: Rule) -> tuple[str, Leaf] | None:
+        return None
+
+    def write(self, rule: Rule) -> Piece:
+        if isinstance(rule.condition, Literal):
+            return Leaf(literal(rule.condition.value))
+        assert isinstance(rule.condition, Jsonata)
+        number = next(number for number, one in enumerate(self._rules) if one is rule)
+        return jsonata.expression(rule.condition, self._scope, f"Choices[{number}]/Condition", "boolean")
 
 
 class Conditions:
@@ -50,12 +67,13 @@ class Conditions:
 
     def write(self, rule: Rule) -> Piece:
         """The condition of a rule; what it reads for certain is known to the rules after it."""
+        assert not isinstance(rule.condition, (Jsonata, Literal))
         piece, certain = self._condition(rule.condition, dict(self._scope.known), set())
         self._scope.known.update(certain)
         return piece
 
     def _key(self, path: Path) -> Key:
-        return (self._scope.variable if path.root == "$" else path.root, path.segments)
+        return (path.root if path.root == "$$" else data.root(path, self._scope)[0], path.segments)
 
     @staticmethod
     def _worth_a_local(key: Key, count: int) -> bool:
@@ -112,8 +130,12 @@ class Conditions:
     ) -> tuple[str, str, tuple[Use, ...]]:
         """Texts that read a path for the first and for the second time, and the uses."""
         key = self._key(path)
-        if path.root == "$" and not path.segments:
-            return self._scope.variable, self._scope.variable, ()
+        if path.root != "$$" and not path.segments:
+            base, sure = data.root(path, self._scope)
+            if sure:
+                return base, base, ()
+            first = data.path(path, self._scope, "Variable", "variable")
+            return first.text, base, first.uses
         name = known.get(key)
         if name is not None:
             return name, name, ()
@@ -130,13 +152,16 @@ class Conditions:
     def _presence(self, node: Comparison) -> Leaf:
         path = node.variable
         assert isinstance(node.operand, Literal)
+        sure = True
         if path.root == "$$":
             base = data.context(self._scope)
         else:
-            base = self._scope.variable
+            base, sure = data.root(path, self._scope)
         if not definite(path):
             text = f"selects({self._scope.unit.object(compile_path(path.segments), self._scope.state, '_select')}, {base})"
             return Leaf(text if node.operand.value else f"not {text}")
+        if not path.segments and not sure:
+            return Leaf(f"{base} is {'not ' if node.operand.value else ''}UNSET")
         steps = [
             literal(step.name) if isinstance(step, Name) else str(step.index) for step in path.segments if isinstance(step, (Name, Index))
         ]
@@ -167,8 +192,10 @@ class Conditions:
         return f"{TABLE[operator].__name__}({value}, {constant})"
 
 
-def comparisons(node: Condition) -> Iterator[Comparison]:
-    """The comparisons of a condition in the order of evaluation."""
+def comparisons(node: Condition | Jsonata | Literal) -> Iterator[Comparison]:
+    """The comparisons of a condition in the order of evaluation; JSONata has none."""
+    if isinstance(node, (Jsonata, Literal)):
+        return
     if isinstance(node, Comparison):
         yield node
     elif isinstance(node, Not):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from express.compiler import jsonata
 from express.compiler.source import Display, Leaf, Piece, Role, Use, literal
 from express.compiler.unit import LONGEST_TEXT, Unit
+from express.compiler.variables import Variable
 from express.language.jsonata import reads
 from express.language.model import (
     ArrayTemplate,
@@ -35,7 +36,8 @@ class Scope(msgspec.Struct):
     """What paths mean at one point of the code: the local that ``$`` stands for, and what ``$$`` knows of the state.
 
     ``retries`` and ``entered`` are the Python texts of the attempts made before and the time of entry; ``item`` the locals that hold
-    index and value of the innermost Map around. ``known`` has the locals that hold a path's value already.
+    index and value of the innermost Map around. ``known`` has the locals that hold a path's value already. ``variables`` are those that
+    may be read, ``certain`` the names of those that are set whatever way led here.
     """
 
     unit: Unit
@@ -44,6 +46,8 @@ class Scope(msgspec.Struct):
     retries: str = "None"  # in all of $$, only states that can be retried have a RetryCount
     entered: str = '""'  # where nobody reads it
     item: tuple[str, str] | None = None
+    variables: Mapping[str, Variable] = msgspec.field(default_factory=dict)
+    certain: frozenset[str] = frozenset()
     known: dict[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
     result: str | None = None  # the locals of $states.result and $states.errorOutput, where there are any
     error_output: str | None = None
@@ -62,13 +66,25 @@ def path(node: Path, scope: Scope, field: str, role: Role = "field", text: str =
     """Python that reads a path."""
     if node.root == "$$":
         return _context(node, scope, field, role, text)
-    if not node.segments:
-        return Leaf(scope.variable)
-    known = scope.known.get((scope.variable, node.segments))
+    base, sure = root(node, scope)
+    if not node.segments and sure:
+        return Leaf(base)
+    known = scope.known.get((base, node.segments))
     if known is not None:
         return Leaf(known)
-    uses = (Use(node, scope.variable, role, field, text),)
-    return Leaf(_select(scope.variable, node.segments, scope), uses)
+    uses = (Use(node, base, role, field, text),)
+    if not sure and not (node.segments and definite(node)):
+        return Leaf(_select(f"assigned({base})", node.segments, scope), uses)
+    return Leaf(_select(base, node.segments, scope), uses)
+
+
+def root(node: Path, scope: Scope) -> tuple[str, bool]:
+    """The local that a path begins at, and whether it is certain to have a value: a variable may be unset."""
+    if node.root == "$":
+        return scope.variable, True
+    name = node.root[1:]
+    variable = scope.variables.get(name)
+    return ("UNSET", False) if variable is None else (variable.local, name in scope.certain)
 
 
 def _select(base: str, segments: tuple[Segment, ...], scope: Scope) -> str:
@@ -127,27 +143,27 @@ def context(scope: Scope) -> str:
     return f"{scope.unit.execution()}.context({', '.join(arguments)})"
 
 
-def context_paths(node: Any) -> Iterator[Path]:
-    """All paths into the Context Object below a node, but not those of the machines inside it."""
+def paths(node: Any, root: str) -> Iterator[Path]:
+    """All paths below a node that begin at ``root``, but not those of the machines inside it."""
     if isinstance(node, Path):
-        if node.root == "$$":
+        if node.root == root:
             yield node
     elif isinstance(node, Jsonata):
-        for names in reads(node, "context"):
+        for names in reads(node, "context") if root == "$$" else ():
             yield Path("$$", tuple(Name(name) for name in names), ".".join(["$states.context", *names]))
     elif isinstance(node, Machine):
         return
     elif isinstance(node, msgspec.Struct):
         for name in node.__struct_fields__:
-            yield from context_paths(getattr(node, name))
+            yield from paths(getattr(node, name), root)
     elif isinstance(node, tuple):
         for inner in node:
-            yield from context_paths(inner)
+            yield from paths(inner, root)
 
 
 def mentions(node: Any, *wanted: str) -> bool:
     """Whether a state may read a field of the Context Object, or something around or below it (``State``, ``EnteredTime``)."""
-    return any(_may_meet(found.segments, wanted) for found in context_paths(node))
+    return any(_may_meet(found.segments, wanted) for found in paths(node, "$$"))
 
 
 def _may_meet(segments: tuple[Segment, ...], wanted: tuple[str, ...]) -> bool:
@@ -198,7 +214,7 @@ def _text(constant: Any, room: int) -> str | None:
 
 
 def shared(node: Expression | None) -> bool:
-    """Whether the value of an expression may contain an object that all events share: a constant list or object."""
+    """Whether the value of an expression may contain an object that others have: a constant one that all events share, a variable's."""
     if isinstance(node, Literal):
         return isinstance(node.value, (dict, list))
     if isinstance(node, ObjectTemplate):
@@ -209,7 +225,7 @@ def shared(node: Expression | None) -> bool:
         return any(shared(inner) for inner in node.arguments)
     if isinstance(node, Jsonata):
         return True
-    return isinstance(node, Path) and node.root == "$$"
+    return isinstance(node, Path) and node.root != "$"
 
 
 def holds_whole_input(node: Expression | None) -> bool:
@@ -228,6 +244,32 @@ def holds_whole_input(node: Expression | None) -> bool:
 
 def _jsonata(node: Jsonata, scope: Scope, field: str, role: Role) -> Piece:
     return jsonata.expression(node, scope, field)
+
+
+# Their values are texts, numbers or made by them: no part of an argument
+_MAKES_ITS_OWN = frozenset({
+    "ArrayRange", "Base64Encode", "Base64Decode", "Hash", "StringToJson", "JsonToString", "MathRandom", "MathAdd", "StringSplit", "UUID",
+    "Format", "ArrayLength", "ArrayContains",
+})  # fmt: skip
+
+
+def captures(node: Expression) -> bool:
+    """Whether the value of an expression may contain a part of ``$``, not only what is computed from it."""
+    if isinstance(node, Path):
+        return node.root == "$"
+    if isinstance(node, ObjectTemplate):
+        return any(captures(inner) for _, inner in node.fields)
+    if isinstance(node, ArrayTemplate):
+        return any(captures(inner) for inner in node.items)
+    if isinstance(node, Call):
+        return node.function not in _MAKES_ITS_OWN and any(captures(inner) for inner in node.arguments)
+    return isinstance(node, Jsonata)
+
+
+def assigned(name: str, node: Expression, scope: Scope, place: str) -> Piece:
+    """The new value of a variable; ``place`` is that of its Assign."""
+    field = f"{place}/{name}" if holds_jsonata(node) else f"{name}.$" if isinstance(node, (Path, Call)) else name
+    return expression(node, scope, field)
 
 
 def _literal(node: Literal, scope: Scope, field: str, role: Role) -> Piece:

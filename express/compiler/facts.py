@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Protocol
 
 import msgspec
 
@@ -49,10 +50,20 @@ class Facts(msgspec.Struct, frozen=True):
     owed: State | None = None
 
 
-def bound(node: Expression, data: int) -> int:
+class Bounded(Protocol):
+    """A variable, as far as it counts here: the most bytes that its value has as JSON."""
+
+    @property
+    def bound(self) -> int: ...
+
+
+Variables = Mapping[str, Bounded]  # by name
+
+
+def bound(node: Expression, data: int, variables: Variables) -> int:
     """The most bytes that the value of an expression has as JSON, when ``$`` has at most ``data``."""
     whole: list[Path] = []
-    fixed = _fixed(node, data, whole)
+    fixed = _fixed(node, data, variables, whole)
     paths = [path for path in whole if path.root == "$"]
     # Parts that do not overlap are together no larger than the whole, with their names and brackets to spare
     if _apart(paths):
@@ -61,14 +72,14 @@ def bound(node: Expression, data: int) -> int:
     return fixed + data * len(paths)
 
 
-def _fixed(node: Expression, data: int, paths: list[Path]) -> int:
+def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path]) -> int:
     """The bytes around the paths of an expression; definite paths are collected in ``paths``."""
     if isinstance(node, Literal):
         return size(node.value)
     if isinstance(node, ObjectTemplate):
-        return 2 + sum(size(name) + 2 + _fixed(inner, data, paths) for name, inner in node.fields)
+        return 2 + sum(size(name) + 2 + _fixed(inner, data, variables, paths) for name, inner in node.fields)
     if isinstance(node, ArrayTemplate):
-        return 2 + sum(1 + _fixed(inner, data, paths) for inner in node.items)
+        return 2 + sum(1 + _fixed(inner, data, variables, paths) for inner in node.items)
     if isinstance(node, Path):
         if node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments):
             paths.append(node)
@@ -78,13 +89,17 @@ def _fixed(node: Expression, data: int, paths: list[Path]) -> int:
         if node.root == "$$":
             names = tuple(segment.name for segment in node.segments if isinstance(segment, Name))
             return SHORT if names in SHORT_CONTEXT else 2 * PAYLOAD
-        return 2 * data
+        if node.root == "$":
+            return 2 * data
+        variable = variables.get(node.root[1:])
+        most = 0 if variable is None else variable.bound
+        return most if all(isinstance(segment, (Name, Index)) for segment in node.segments) else 2 * most
     if isinstance(node, Jsonata):
         return ENDLESS
-    return _call(node, data)
+    return _call(node, data, variables)
 
 
-def _call(node: Call, data: int) -> int:
+def _call(node: Call, data: int, variables: Variables) -> int:
     """Intrinsics: a text in a text has its quotes escaped, an array in pieces has more brackets."""
     if node.function in ("MathAdd", "MathRandom", "ArrayLength", "ArrayContains"):
         return 24
@@ -94,7 +109,7 @@ def _call(node: Call, data: int) -> int:
         return 16_384
     if node.function in ("Base64Encode", "Base64Decode"):
         return 65_536
-    inside = 64 + sum(2 + bound(argument, data) for argument in node.arguments)
+    inside = 64 + sum(2 + bound(argument, data, variables) for argument in node.arguments)
     return inside if node.function in ("Array", "JsonMerge", "ArrayGetItem", "ArrayUnique") else 4 * inside
 
 
@@ -115,7 +130,7 @@ def _all_definite(node: Expression, paths: list[Path]) -> bool:
     if isinstance(node, Path):
         paths.append(node)
         return node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments)
-    return True
+    return not isinstance(node, Jsonata)
 
 
 def _apart(paths: list[Path]) -> bool:

@@ -11,7 +11,7 @@ from express.compiler import shaping
 from express.compiler.data import Scope
 from express.compiler.facts import Facts
 from express.compiler.shaping import Result
-from express.compiler.source import call
+from express.compiler.source import Leaf, call
 from express.language.model import Catcher, Fallible
 from express.runtime.limits import PAYLOAD
 from express.runtime.retries import Retries, matcher
@@ -75,9 +75,20 @@ def _catch(frame: Frame, state: Fallible, catcher: Catcher, position: int, scope
     with source.block(f"if {matches}(failure):"), frame.branch():
         frame.facts = before
         output = Result(call("error_output", "failure"), PAYLOAD, exclusive=True, whole=False)
-        shaping.put(frame, state, catcher.result_path, output, in_place=False, field="Catch/ResultPath")
-        frame.facts = replace(frame.facts, own=True) if catcher.result_path is not None else frame.facts
+        if catcher.assign or catcher.output is not None:
+            source.statement("fault = ", output.piece)
+            output.piece = Leaf("fault")
+        if state.jsonata:
+            seen, place = replace(scope, error_output="fault"), f"Catch[{position}]"
+            later = (catcher.output,)
+            assigned = shaping.assign(frame, state, catcher.assign, seen, before.bound, later=later, field=f"{place}/Assign")
+            shaping.output(frame, state, catcher.output, seen, output, field=f"{place}/Output")
+        else:
+            assigned = shaping.assign(frame, state, catcher.assign, scope.on("fault"), PAYLOAD)
+            shaping.put(frame, state, catcher.result_path, output, in_place=False, field="Catch/ResultPath")
+            frame.facts = replace(frame.facts, own=True) if catcher.result_path is not None else frame.facts
         shaping.limit(frame, state, now=True)
+        shaping.commit(frame, assigned)
         if frame.measures.on:
             source.line(f"caught({number}, failure.error, {shaping.text(frame, catcher.next)})")
         shaping.leave(frame, state, catcher.next, position)

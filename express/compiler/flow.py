@@ -15,17 +15,20 @@ from express.compiler.graph import Plan, Plans
 from express.compiler.measures import Measures
 from express.compiler.source import Place
 from express.compiler.unit import Unit
-from express.language.model import Machine
+from express.compiler.variables import Variables
+from express.language.model import Machine, State
 from express.runtime.limits import PAYLOAD, TRANSITIONS_PER_BREATH
 
 Kind: TypeAlias = Literal["root", "branch", "body"]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A machine's first function: its name, and whether it is a plain function or a coroutine function."""
+    """A machine's first function: its name, whether it is a plain function or a coroutine function, and the locals of the machine around it
+    that it is given after the execution and the item."""
 
     name: str
     plain: bool
+    given: tuple[str, ...] = ()
 
 
 class Frame:
@@ -51,16 +54,24 @@ class Frame:
         """Everything from ``target`` on, until this function is left; None is the end of the machine."""
         self.flow.go(self, target)
 
-    def machine(self, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None) -> Entry:
-        """The functions of a machine inside the one that is being written."""
-        return self.flow.inner(machine, name, kind, item)
+    def machine(self, state: State, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None) -> Entry:
+        """The functions of a machine inside ``state``."""
+        return self.flow.inner(state, machine, name, kind, item)
 
 
 class Flow:
     """Writes one machine. ``item`` are the names of index and value where a Map is around it."""
 
     def __init__(
-        self, unit: Unit, plans: Plans, measures: Measures, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None = None
+        self,
+        unit: Unit,
+        plans: Plans,
+        measures: Measures,
+        machine: Machine,
+        name: str,
+        kind: Kind,
+        item: tuple[str, str] | None = None,
+        around: tuple[Variables, State] | None = None,
     ) -> None:
         self.unit, self.plans, self.measures, self.machine, self.name, self.kind, self.item = (
             unit,
@@ -72,15 +83,17 @@ class Flow:
             item,
         )
         self.plan: Plan = plans.of(machine)
+        outer, certain = (None, frozenset[str]()) if around is None else (around[0], around[0].certain(around[1].name))
+        self.variables = Variables(machine, self.plan, unit.names, outer, certain)
         self._functions: dict[str, str] = {}  # by head
         self._drivers: dict[int, str] = {}  # by group
         self._unwritten: list[str] = []
         self._inner: list[Flow] = []
-        carried = ["data", "execution", *(item or ()), *unit.traces.carried]
-        self._parameters = ["raw" if unit.text else "data", "execution"] if kind == "root" else carried
+        given = ["data", "execution", *(item or ()), *self.variables.given, *unit.traces.carried]
+        self._parameters = ["raw" if unit.text else "data", "execution"] if kind == "root" else given
         since = ["since"] if measures.on else []
-        self._carried = [*carried, *since, *(["begun"] if since and kind == "root" else [])]
-        self._handed_on = ["data", *since]
+        self._carried = [*given, *self.variables.own, *since, *(["begun"] if since and kind == "root" else [])]
+        self._handed_on = ["data", *self.variables.own, *since]
         self._await = "" if self.plan.plain else "await "
 
     def write(self) -> Entry:
@@ -94,7 +107,7 @@ class Flow:
                     self.unit.traces.start()
                 if self.kind == "root" and not self.plan.plain and self.measures.on:
                     with self.unit.source.block("try:"):
-                        self.measures.start(root=True)
+                        self._begin()
                         self.unit.source.line(f"return {self._call(start)}")
                     self.measures.aborted()
                 else:
@@ -107,12 +120,16 @@ class Flow:
             self._write_driver(group)
         for flow in self._inner:
             flow.write()
-        return Entry(self.name, self.plan.plain)
+        return self._entry()
 
-    def inner(self, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None) -> Entry:
-        flow = Flow(self.unit, self.plans, self.measures, machine, self.unit.names.new(name), kind, item)
+    def inner(self, state: State, machine: Machine, name: str, kind: Kind, item: tuple[str, str] | None) -> Entry:
+        around = (self.variables, state)
+        flow = Flow(self.unit, self.plans, self.measures, machine, self.unit.names.new(name), kind, item, around)
         self._inner.append(flow)
-        return Entry(flow.name, flow.plan.plain)
+        return flow._entry()
+
+    def _entry(self) -> Entry:
+        return Entry(self.name, self.plan.plain, tuple(self.variables.given))
 
     # --- Functions ----------------------------------------------------------------------------------------------------------------
 
@@ -152,6 +169,8 @@ class Flow:
                     source.line("data = decode(raw)")
             else:
                 source.line("data = decode(raw)")
+        if self.variables.unset:
+            source.line(" = ".join([*self.variables.unset, "UNSET"]))
         self.measures.start(root=self.kind == "root")
 
     def _write(self, head: str, name: str, *, first: bool) -> None:
@@ -248,7 +267,7 @@ class Flow:
             return
         with source.handing_on():
             call = self._call(target)
-            source.line(f"return {call}" if group is None else f"return None, {call}{', since' if self.measures.on else ''}")
+            source.line(f"return {call}" if group is None else f"return None, {', '.join([call, *self._handed_on[1:]])}")
 
     def _end(self, frame: Frame) -> None:
         source = self.unit.source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from express.compiler.unit import Binding
-from express.language.model import ROOT, Choice, Fail, Fallible, Machine, Map, Parallel, State, Step, Succeed, Task, Wait
+from express.language.model import ROOT, Choice, Fail, Fallible, Machine, Map, Parallel, Rule, State, Step, Succeed, Task, Wait
 
 DEEPEST = 8  # levels of indentation inside a function; CPython ends at 20 blocks and 100 indents
 LONGEST = 100  # states written into one function; CPython's compiler has no limit, readers do
@@ -16,11 +16,11 @@ def exits(state: State) -> Iterator[tuple[str | None, int]]:
     """Where a state can go, once for every place in the code that goes there, with the levels of indentation that adds; None is the end.
     Rules in a row that go to the same state are one place."""
     if isinstance(state, Choice):
-        before: str | None = None
+        before: Rule | None = None
         for rule in state.rules:
-            if rule.next != before:
+            if before is None or not alike(before, rule):
                 yield rule.next, 1
-            before = rule.next
+            before = rule
         if state.default is not None:
             yield state.default, 0
         return
@@ -31,6 +31,11 @@ def exits(state: State) -> Iterator[tuple[str | None, int]]:
         yield state.next, 0
     elif isinstance(state, Succeed):
         yield None, 0
+
+
+def alike(rule: Rule, other: Rule) -> bool:
+    """Whether two rules of a Choice do the same once they are taken."""
+    return rule.next == other.next and not any((rule.assign, other.assign, rule.output, other.output))
 
 
 class Plans:
@@ -134,7 +139,7 @@ class Plan:
 
 def _small(state: State) -> bool:
     """Ends that cost a line: better written again than called."""
-    if state.input_path != ROOT or state.output_path != ROOT:
+    if state.input_path != ROOT or state.output_path != ROOT or state.output is not None:
         return False
     return isinstance(state, (Succeed, Fail))
 

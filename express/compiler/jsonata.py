@@ -19,19 +19,25 @@ EXPECTED = {"boolean": "boolean_result", "array": "array_result", "string": "str
 def expression(node: Jsonata, scope: Scope, field: str, expected: str | None = None) -> Piece:
     """Python that computes an expression, or fails as AWS does. ``field`` is its place in the state (``Output/total``); ``expected`` is the
     type that the field needs: boolean, array, string or number."""
-    source, members = _bound(node, scope)
+    source, document = _bound(node, scope)
     query = scope.unit.object(LibraryQuery(node.text, field, source), f"{scope.state} {field}", "_query")
-    piece: Piece = Display(f"{query}(", (("", Display("{", members, "}")),), ")")
+    piece: Piece = call(query, document)
     return piece if expected is None else call(EXPECTED[expected], piece, query)
 
 
-def _bound(node: Jsonata, scope: Scope) -> tuple[str, tuple[tuple[str, Piece], ...]]:
-    """The expression with everything it reads bound to members of the document, and these members."""
+def _bound(node: Jsonata, scope: Scope) -> tuple[str, Piece]:
+    """The expression with everything it reads bound to members of the document, and the document."""
     text, names = node.text, []
     members: list[tuple[str, Piece]] = []
     if node.states:
         names.append("states")
         members.append(('"states": ', _states(node, scope)))
+    unsure = False
+    for name in (*node.variables, *node.functions):  # a variable may have the name of a function
+        if (variable := scope.variables.get(name)) is not None:
+            names.append(name)
+            members.append((f"{literal(name)}: ", Leaf(variable.local)))
+            unsure = unsure or name not in scope.certain
     # `$$` means nothing on AWS; in what the library gets it is the document, so it becomes a variable that nobody has set
     nothing = "nothing"
     while f"${nothing}" in text:
@@ -41,7 +47,8 @@ def _bound(node: Jsonata, scope: Scope) -> tuple[str, tuple[tuple[str, Piece], .
     ):
         text = f"{text[:position]}${nothing}{text[position + 2 :]}"
     bindings = "".join(f"${name} := $$.`{name}`; " for name in names)
-    return f"({bindings}\n{text}\n)", tuple(members)
+    document = Display("{", tuple(members), "}")
+    return f"({bindings}\n{text}\n)", call("those_set", document) if unsure else document
 
 
 def _states(node: Jsonata, scope: Scope) -> Piece:

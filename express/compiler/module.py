@@ -20,7 +20,7 @@ from express.compiler.safety import check
 from express.compiler.source import Line
 from express.compiler.unit import Binding, Unit
 from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
-from express.runtime import access, branches, comparisons, intrinsics, jsonata, paths, suspensions, values
+from express.runtime import access, branches, comparisons, intrinsics, jsonata, paths, suspensions, values, variables
 from express.runtime.decoding import OTHER_FORM, projector, whole
 from express.runtime.failures import StateError
 
@@ -63,7 +63,9 @@ RUNTIME: dict[str, Any] = {
     # values
     "copy": values.copy, "adopt": values.adopt, "at_most": values.at_most, "at_most_shared": values.at_most_shared,
     "NUMBERS": access.NUMBERS, "CONTAINERS": values.CONTAINERS, "item": paths.item, "put": paths.put, "selects": paths.selects,
+    "UNSET": variables.UNSET, "assigned": variables.assigned, "those_set": variables.those_set,
     "present": access.present, "array_of": access.array, "text_of": access.text, "seconds_of": access.seconds_of, "until": access.until,
+    "count_of": access.count_of, "items_of": access.items_of, "moment": access.moment,
     "dumps": values.dumps, "encode": orjson.dumps, "decode": whole, "project": None, "OTHER_FORM": OTHER_FORM,
      "len": len, "TypeError": TypeError,
     # what waits

@@ -12,6 +12,7 @@ import msgspec
 
 from express.compiler.choice import comparisons
 from express.compiler.graph import Plan, exits
+from express.compiler.variables import assigns
 from express.language.jsonata import reads
 from express.language.model import (
     ROOT,
@@ -64,7 +65,9 @@ def of(plan: Plan) -> Projection | None:
 
 def _looks(state: State) -> Iterator[Path | None]:
     """The paths that a state reads of an event; None if the event goes on behind it."""
-    if isinstance(state, Choice) and state.input_path == ROOT and state.output_path == ROOT:
+    if any(assigns(state)):
+        yield None  # a variable may hold anything, as long as it likes
+    elif isinstance(state, Choice) and state.input_path == ROOT and state.output_path == ROOT:
         for rule in state.rules:
             for comparison in comparisons(rule.condition):
                 yield comparison.variable

@@ -1,17 +1,19 @@
-"""What happens to data on its way into and out of a state: InputPath, ResultPath, OutputPath, and the 256 KiB limit."""
+"""What happens to data on its way into and out of a state: InputPath, ResultPath, OutputPath, Assign, and the 256 KiB limit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import replace
 
 from express.compiler import data
-from express.compiler.facts import Facts, bound
-from express.compiler.source import Display, Leaf, Piece, Use, call, literal, uses
-from express.language.model import ROOT, Fallible, Index, Name, Path, Producer, State, Wait
+from express.compiler.facts import ENDLESS, Facts, bound
+from express.compiler.source import Display, Leaf, Piece, Use, call, flat, literal, uses
+from express.compiler.variables import reads
+from express.language.model import ROOT, Assignments, Expression, Fallible, Index, Name, ObjectTemplate, Path, Producer, State, Wait
 from express.language.paths import definite
 from express.runtime.limits import PAYLOAD
 
@@ -38,11 +40,22 @@ class Result:
         return isinstance(self.piece, Display) and self.piece.start == "{"
 
 
+def held(frame: Frame, result: Result) -> Result:
+    """The result in a local."""
+    if not flat(result.piece).isidentifier():
+        frame.source.statement("result = ", result.piece)
+        result = Result(Leaf("result"), result.size, exclusive=result.exclusive, whole=result.whole)
+    return result
+
+
 def begin(frame: Frame, state: State) -> data.Scope:
     """Where a state begins: what its paths mean; its time of entry, if somebody reads it."""
     # What another state has read of the Context Object may be that state's own
     known = {key: local for key, local in frame.facts.known.items() if key[0] != "$$"}
-    scope = data.Scope(frame.unit, state.name, item=frame.item, known=known)
+    variables = frame.flow.variables
+    scope = data.Scope(
+        frame.unit, state.name, item=frame.item, variables=variables.known, certain=variables.certain(state.name), known=known
+    )
     frame.traces.entered(state)
     if data.mentions(state, "State", "EnteredTime"):
         scope.entered = "entered_time"
@@ -61,9 +74,9 @@ def effective(frame: Frame, state: Producer, scope: data.Scope) -> data.Scope:
     return scope.on(variable)
 
 
-def received(facts: Facts, path: Path | None) -> int:
+def received(facts: Facts, path: Path | None, scope: data.Scope) -> int:
     """The most bytes that InputPath selects, as JSON."""
-    return facts.bound if path == ROOT else 2 if path is None else bound(path, facts.bound)
+    return facts.bound if path == ROOT else 2 if path is None else bound(path, facts.bound, scope.variables)
 
 
 def narrow(frame: Frame, path: Path | None, scope: data.Scope, field: str) -> None:
@@ -167,6 +180,92 @@ def settle(frame: Frame, *, left: bool = True) -> None:
 def _measure(bound: int) -> str:
     """What measures data of at most ``bound`` bytes: text of many times the limit must not be made only to be counted."""
     return "at_most" if bound <= MANY * PAYLOAD else "at_most_shared"
+
+
+# --- Output -----------------------------------------------------------------------------------------------------------------------
+
+
+def output(
+    frame: Frame,
+    state: State,
+    node: Expression | None,
+    scope: data.Scope,
+    result: Result | None = None,
+    *,
+    in_place: bool = True,
+    field: str = "Output",
+) -> None:
+    """Output: the data becomes its value; without it the state's result, where there is one."""
+    if node is not None:
+        size = min(ENDLESS, frame.facts.bound + (0 if result is None else result.size))
+        fields = frozenset(name for name, _ in node.fields) if isinstance(node, ObjectTemplate) else None
+        piece = data.expression(node, scope, field)
+        result = Result(piece, bound(node, size, scope.variables), exclusive=not data.shared(node), fields=fields)
+    if result is not None:
+        put(frame, state, ROOT, result, in_place=in_place)
+
+
+# --- Assign -----------------------------------------------------------------------------------------------------------------------
+
+
+class Assigned(msgspec.Struct):
+    """What an Assign has computed. ``variables`` are names with their locals; ``held`` are pairs of such a local and the one that has its
+    new value until the state ends; ``captures``: parts of the state's data or result are now a variable's, too, ``whole``: all of it."""
+
+    variables: tuple[tuple[str, str], ...] = ()
+    held: tuple[tuple[str, str], ...] = ()
+    captures: bool = False
+    whole: bool = False
+
+
+def assign(
+    frame: Frame,
+    state: State,
+    assignments: Assignments,
+    scope: data.Scope,
+    size: int,
+    *,
+    hold: bool = False,
+    later: Sequence[Any] = (),
+    field: str = "Assign",
+) -> Assigned:
+    """Assign: all new values, from the old ones. ``size`` bounds ``$``.
+
+    What the state still evaluates, ``later``, sees the old values, and so does a Catcher (``hold``): then the new ones wait for ``commit``.
+    """
+    if not assignments:
+        return Assigned()
+    names = frozenset(name for name, _ in assignments)
+    variables = [scope.variables[name].local for name, _ in assignments]
+    hold = hold or bool(names & reads(tuple(later)))
+    targets = [frame.names.new(name, "_next") for name, _ in assignments] if hold else variables
+    pieces = [data.assigned(name, node, scope, field) for name, node in assignments]
+    if not hold and any(names - {name} & reads(node) for name, node in assignments):
+        frame.source.together(targets, pieces)
+    else:
+        for target, piece in zip(targets, pieces, strict=True):
+            frame.source.statement(f"{target} = ", piece)
+    sizes = [bound(node, size, scope.variables) for _, node in assignments]
+    if sum(sizes) > PAYLOAD:
+        values = targets[0] if len(targets) == 1 else f"[{', '.join(targets)}]"
+        with frame.source.block(f"if not {_measure(sum(sizes))}({values}, {PAYLOAD}):"):
+            frame.source.line(f"raise too_large({text(frame, state.name)})")
+    return Assigned(
+        tuple((name, local) for (name, _), local in zip(assignments, variables, strict=True)),
+        tuple(zip(variables, targets, strict=True)) if hold else (),
+        any(data.captures(node) for _, node in assignments),
+        any(data.holds_whole_input(node) for _, node in assignments),
+    )
+
+
+def commit(frame: Frame, assigned: Assigned) -> None:
+    """The state has computed everything: its variables get their new values."""
+    for variable, value in assigned.held:
+        frame.source.line(f"{variable} = {value}")
+    frame.traces.assigned(assigned.variables)
+    facts, new = frame.facts, {local for _, local in assigned.variables}
+    known = {key: local for key, local in facts.known.items() if key[0] not in new}
+    frame.facts = replace(facts, known=known, own=facts.own and not assigned.whole, exclusive=facts.exclusive and not assigned.captures)
 
 
 def leave(frame: Frame, state: State, target: str | None, catcher: int | None = None) -> None:

@@ -143,6 +143,15 @@ class Source:
         else:
             self.line(text)
 
+    def together(self, targets: Sequence[str], pieces: Sequence[Piece]) -> None:
+        """An assignment of several values at once."""
+        values = Display("(", tuple(("", piece) for piece in pieces), ")")
+        before, text = f"{', '.join(targets)} = ", flat(values)
+        if len(before) + len(text) + self._indent * len(INDENT) <= WIDTH:
+            self.line(before + text[1:-1], uses(values))
+        else:
+            self.statement(before, values)
+
     @contextmanager
     def block(self, header: str, paths: Sequence[Use] = ()) -> Iterator[None]:
         """``header`` (with its colon) and what is indented below it; ``pass`` when nothing was."""

@@ -7,11 +7,30 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
-from express.compiler import choice, data, shaping, tasks
+from express.compiler import choice, data, jsonata, shaping, tasks
 from express.compiler.facts import bound, only_once
+from express.compiler.graph import alike
 from express.compiler.shaping import Result
-from express.compiler.source import Display, Leaf, Piece, call, flat, literal
-from express.language.model import ROOT, Call, Choice, Fail, Literal, Map, ObjectTemplate, Parallel, Pass, Path, State, Succeed, Task, Wait
+from express.compiler.source import Display, Leaf, Piece, call, flat
+from express.language.model import (
+    ROOT,
+    Call,
+    Choice,
+    Fail,
+    Jsonata,
+    Literal,
+    Map,
+    ObjectTemplate,
+    Parallel,
+    Pass,
+    Path,
+    Rule,
+    Scalar,
+    State,
+    Succeed,
+    Task,
+    Wait,
+)
 from express.runtime import timestamps
 from express.runtime.values import size
 
@@ -34,22 +53,38 @@ def title(state: State) -> str:
 
 def _pass(frame: Frame, state: Pass) -> Following:
     scope = shaping.begin(frame, state)
+    if state.jsonata:
+        assigned = shaping.assign(frame, state, state.assign, scope, frame.facts.bound, later=(state.output,))
+        shaping.output(frame, state, state.output, scope)
+    else:
+        assigned = _put(frame, state, scope)
+    shaping.limit(frame, state)
+    shaping.commit(frame, assigned)
+    shaping.leave(frame, state, state.next)
+    return state.next
+
+
+def _put(frame: Frame, state: Pass, scope: data.Scope) -> shaping.Assigned:
+    """A Pass of JSONPath: its result, Assign, ResultPath, OutputPath."""
     inner = shaping.effective(frame, state, scope)
     result = _passed(frame, state, inner)
+    if any(data.paths(state.assign, "$")):
+        result = shaping.held(frame, result)
+    later = (state.parameters, state.output_path)
+    received = inner.on(flat(result.piece))
+    assigned = shaping.assign(frame, state, state.assign, received, result.size, later=later)
     if not (flat(result.piece) == "data" and state.result_path == ROOT):
         shaping.put(frame, state, state.result_path, result)
     frame.traces.note("afterResultPath")
     shaping.limit(frame, state)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
-    shaping.limit(frame, state)
-    shaping.leave(frame, state, state.next)
-    return state.next
+    return assigned
 
 
 def _passed(frame: Frame, state: Pass, scope: data.Scope) -> Result:
     """What a Pass gives out: its Result, what its Parameters make, or its input."""
     facts = frame.facts
-    received = shaping.received(facts, state.input_path)
+    received = shaping.received(facts, state.input_path, scope)
     if state.result is not None:
         constant = state.result.value
         piece = data.value(constant, frame.unit, state.name)
@@ -62,7 +97,7 @@ def _passed(frame: Frame, state: Pass, scope: data.Scope) -> Result:
         exclusive = facts.exclusive and not data.shared(node) and only_once(node)
         return Result(
             frame.traces.seen("afterParameters", data.expression(node, scope, "Parameters")),
-            bound(node, received),
+            bound(node, received, scope.variables),
             exclusive=exclusive,
             whole=data.holds_whole_input(node),
             fields=fields,
@@ -73,6 +108,7 @@ def _passed(frame: Frame, state: Pass, scope: data.Scope) -> Result:
 def _succeed(frame: Frame, state: Succeed) -> Following:
     scope = shaping.begin(frame, state)
     shaping.narrow(frame, state.input_path, scope, "InputPath")
+    shaping.output(frame, state, state.output, scope)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
     shaping.leave(frame, state, None)
@@ -83,11 +119,13 @@ def _fail(frame: Frame, state: Fail) -> Following:
     shaping.settle(frame)
     scope = shaping.begin(frame, state)
 
-    def part(node: Literal | Path | Call | None, field: str) -> Piece:
+    def part(node: Scalar | Call | None, field: str) -> Piece:
         if node is None:
             return Leaf("None")
         if isinstance(node, Literal):
             return data.value(node.value, frame.unit, f"{state.name} {field}")
+        if isinstance(node, Jsonata):
+            return jsonata.expression(node, scope, field, "string")
         return call("text_of", data.expression(node, scope, f"{field}Path"), shaping.text(frame, node.text), f'"{field}Path"')
 
     frame.source.statement("raise ", call("StateError", part(state.error, "Error"), part(state.cause, "Cause")))
@@ -97,13 +135,17 @@ def _fail(frame: Frame, state: Fail) -> Following:
 def _choice(frame: Frame, state: Choice) -> Following:
     scope = shaping.begin(frame, state)
     shaping.narrow(frame, state.input_path, scope, "InputPath")
-    conditions = choice.Conditions(state.rules, scope, frame.names)
+    conditions: choice.Queries | choice.Conditions
+    if state.jsonata:
+        conditions = choice.Queries(state.rules, scope)
+    else:
+        conditions = choice.Conditions(state.rules, scope, frame.names)
     rules = list(state.rules)
     while rules:
         # Rules in a row that lead to the same state are one condition
         rule = rules.pop(0)
         together = [rule]
-        while rules and rules[0].next == rule.next:
+        while rules and alike(rule, rules[0]):
             together.append(rules.pop(0))
         first = conditions.first(rule)
         if first is not None:
@@ -115,20 +157,27 @@ def _choice(frame: Frame, state: Choice) -> Following:
         known, scope.known = scope.known, dict(certain)
         frame.facts = replace(frame.facts, known=certain)
         with frame.source.when(piece), frame.branch():
-            _chosen(frame, state, scope, rule.next)
+            place = f"Choices[{len(state.rules) - len(rules) - 1}]/"
+            _chosen(frame, state, scope, rule, place)
             frame.go(rule.next)
         scope.known = known
         frame.facts = replace(frame.facts, known=dict(known))
     if state.default is None:
         frame.source.line("raise no_choice()")
         return LEFT
-    _chosen(frame, state, scope, state.default)
+    _chosen(frame, state, scope, state, "")
     return state.default
 
 
-def _chosen(frame: Frame, state: Choice, scope: data.Scope, target: str) -> None:
+def _chosen(frame: Frame, state: Choice, scope: data.Scope, way: Rule | Choice, place: str) -> None:
+    """The way out of a Choice: Assign and Output of the rule that is taken, or the state's on the way to Default."""
+    target = way.next if isinstance(way, Rule) else way.default
+    later = (way.output, state.output_path)
+    assigned = shaping.assign(frame, state, way.assign, scope, frame.facts.bound, later=later, field=f"{place}Assign")
+    shaping.output(frame, state, way.output, scope, field=f"{place}Output")
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
+    shaping.commit(frame, assigned)
     shaping.leave(frame, state, target)
 
 
@@ -138,22 +187,26 @@ def _wait(frame: Frame, state: Wait) -> Following:
     scope = shaping.begin(frame, state)
     shaping.narrow(frame, state.input_path, scope, "InputPath")
     frame.source.statement("await ", call("sleep", frame.unit.execution(), _seconds(frame, state, scope)))
+    later = (state.output, state.output_path)
+    assigned = shaping.assign(frame, state, state.assign, scope, frame.facts.bound, later=later)
+    shaping.output(frame, state, state.output, scope)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
+    shaping.commit(frame, assigned)
     shaping.leave(frame, state, state.next)
     return state.next
 
 
 def _seconds(frame: Frame, state: Wait, scope: data.Scope) -> Piece:
     """How long a Wait takes."""
-    if isinstance(state.seconds, Literal):
-        return Leaf(literal(state.seconds.value))
-    if isinstance(state.seconds, Path):
-        return tasks.number(frame, state.seconds, scope, "SecondsPath", "seconds")
+    if state.seconds is not None:
+        return tasks.number(frame, state.seconds, scope, "Seconds", "seconds")
     execution = frame.unit.execution()
     if isinstance(state.timestamp, Path):
         moment = data.path(state.timestamp, scope, "TimestampPath", "timestamp")
         return call("until", execution, moment, shaping.text(frame, state.timestamp.text))
+    if isinstance(state.timestamp, Jsonata):
+        return call("moment", execution, jsonata.expression(state.timestamp, scope, "Timestamp", "string"))
     assert state.timestamp is not None
     return Leaf(f"{timestamps.seconds(state.timestamp.value)!r} - {execution}.clock.wall()")
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
-from express.compiler import data, failures, shaping
+from express.compiler import data, failures, jsonata, shaping
 from express.compiler.facts import ENDLESS, bound, only_once
-from express.compiler.shaping import Result
+from express.compiler.shaping import Assigned, Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
-from express.language.model import ROOT, Fallible, Literal, Map, Parallel, Path, Task
+from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Scalar, Task
 from express.runtime.limits import PAYLOAD
 
 if TYPE_CHECKING:
@@ -40,34 +40,53 @@ def write(frame: Frame, state: Fallible) -> None:
     inner.retries = scope.retries = "(attempt - 1)" if retried else "0"
     guarded = retried or bool(state.catch)
 
+    assigned = Assigned()
+
     def tried() -> None:
+        nonlocal assigned
         timed = retried and isinstance(state, Task) and frame.measures.on
         if timed:
             frame.source.line("tried = clock()")
         result = attempt.write(inner, "attempt" if retried else "1")
         if timed:
-            result = _held(frame, result)
+            result = shaping.held(frame, result)
             frame.measures.attempt(number, state.name)
         result.piece = frame.traces.seen("result", result.piece)
-        if state.result_selector is not None:
-            result = _selected(frame, state, _held(frame, result), inner)
-        elif state.result_path is not None and state.result_path.segments and not frame.facts.own:
-            result = _held(frame, result)  # the call comes before ResultPath may fail
-        shaping.put(frame, state, state.result_path, result, in_place=not guarded)
-        frame.traces.note("afterResultPath")
+        assigned = (_queried if state.jsonata else _put)(frame, state, result, inner, guarded=guarded)
         shaping.limit(frame, state, now=guarded)
 
     failures.write(frame, state, scope, tried)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
+    shaping.commit(frame, assigned)
     shaping.leave(frame, state, state.next)
 
 
-def _held(frame: Frame, result: Result) -> Result:
-    """The result in a local."""
-    if flat(result.piece) != "result":
-        frame.source.statement("result = ", result.piece)
-    return Result(Leaf("result"), result.size, exclusive=result.exclusive, whole=result.whole)
+def _put(frame: Frame, state: Fallible, result: Result, scope: data.Scope, *, guarded: bool) -> Assigned:
+    """ResultSelector and Assign, both of the raw result, and ResultPath."""
+    assigned = Assigned()
+    if state.assign:
+        result = shaping.held(frame, result)
+        later = (state.result_selector, state.output_path)
+        assigned = shaping.assign(frame, state, state.assign, scope.on("result"), result.size, hold=guarded, later=later)
+    if state.result_selector is not None:
+        result = _selected(frame, state, shaping.held(frame, result), scope)
+    elif state.result_path is not None and state.result_path.segments and not frame.facts.own:
+        result = shaping.held(frame, result)  # the call comes before ResultPath may fail
+    shaping.put(frame, state, state.result_path, result, in_place=not guarded)
+    frame.traces.note("afterResultPath")
+    return assigned
+
+
+def _queried(frame: Frame, state: Fallible, result: Result, scope: data.Scope, *, guarded: bool) -> Assigned:
+    """Assign and Output, both of the input and the result."""
+    if state.assign or state.output is not None:
+        result = shaping.held(frame, result)
+        scope = replace(scope, result="result")
+    size = min(ENDLESS, frame.facts.bound + result.size)
+    assigned = shaping.assign(frame, state, state.assign, scope, size, hold=guarded, later=(state.output,))
+    shaping.output(frame, state, state.output, scope, result, in_place=not guarded)
+    return assigned
 
 
 def _selected(frame: Frame, state: Fallible, result: Result, scope: data.Scope) -> Result:
@@ -76,12 +95,24 @@ def _selected(frame: Frame, state: Fallible, result: Result, scope: data.Scope) 
     assert node is not None
     piece = frame.traces.seen("afterResultSelector", data.expression(node, scope.on("result"), "ResultSelector"))
     exclusive = result.exclusive and not data.shared(node) and only_once(node)
-    return Result(piece, bound(node, min(result.size, 4 * PAYLOAD)), exclusive=exclusive, whole=result.whole)
+    return Result(piece, bound(node, min(result.size, 4 * PAYLOAD), scope.variables), exclusive=exclusive, whole=result.whole)
 
 
-def number(frame: Frame, path: Path, scope: data.Scope, field: str, role: Role = "timeout") -> Piece:
-    """A whole number that a path selects."""
-    return call("seconds_of", data.path(path, scope, field, role), shaping.text(frame, path.text), f'"{field}"')
+def number(frame: Frame, node: Scalar, scope: data.Scope, field: str, role: Role = "timeout") -> Piece:
+    """A whole number: the constant in ``field``, what its JSONata gives, or what the path in its ``Path`` form selects."""
+    if isinstance(node, Literal):
+        return Leaf(literal(node.value))
+    if isinstance(node, Jsonata):
+        return call("count_of", jsonata.expression(node, scope, field, "number"), shaping.text(frame, node.text), f'"{field}"')
+    field = f"{field}Path"
+    return call("seconds_of", data.path(node, scope, field, role), shaping.text(frame, node.text), f'"{field}"')
+
+
+def given(frame: Frame, state: Task | Parallel, scope: data.Scope) -> Piece:
+    """Parameters, or Arguments."""
+    assert state.parameters is not None
+    field = "Arguments" if state.jsonata else "Parameters"
+    return frame.traces.seen(f"after{field}", data.expression(state.parameters, scope, field))
 
 
 def _called(frame: Frame, state: Fallible, name: str, payload: Piece | str, attempt: str, timeout: Piece | None = None) -> Piece:
@@ -109,7 +140,7 @@ class _Task:
         timeout = self._timeout(scope)
         payload: Piece = Leaf(scope.variable)
         if state.parameters is not None:
-            payload = frame.traces.seen("afterParameters", data.expression(state.parameters, scope, "Parameters"))
+            payload = given(frame, state, scope)
         if self.function is not None and self._flat(payload, scope):
             payload = self._copied(scope.variable)
         elif not self._given_away():
@@ -157,10 +188,10 @@ class _Task:
     def _timeout(self, scope: data.Scope) -> Piece | None:
         """TimeoutSeconds; TimeoutSecondsPath is evaluated before Parameters are."""
         node = self.state.timeout_seconds
-        if isinstance(node, Path):
-            self.frame.source.statement("timeout = ", number(self.frame, node, scope, "TimeoutSecondsPath"))
-            return Leaf("timeout")
-        return None if node is None else Leaf(literal(node.value))
+        if node is None or isinstance(node, Literal):
+            return None if node is None else Leaf(literal(node.value))
+        self.frame.source.statement("timeout = ", number(self.frame, node, scope, "TimeoutSeconds"))
+        return Leaf("timeout")
 
 
 class _Parallel:
@@ -171,21 +202,21 @@ class _Parallel:
         self.mock = frame.flow.plans.mock(state)
         branches = () if self.mock is not None else state.branches
         self.entries = [
-            frame.machine(branch, f"{state.name} branch {position}", "branch", frame.item) for position, branch in enumerate(branches, 1)
+            frame.machine(state, branch, f"{state.name} branch {position}", "branch", frame.item)
+            for position, branch in enumerate(branches, 1)
         ]
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame = self.state, self.frame
         variable = scope.variable
         if state.parameters is not None:
-            given = frame.traces.seen("afterParameters", data.expression(state.parameters, scope, "Parameters"))
-            frame.source.statement("given = ", given)
+            frame.source.statement("given = ", given(frame, state, scope))
             variable = "given"
         if self.mock is not None:
             name = frame.unit.object(self.mock, state.name, "_mock")
             return Result(_called(frame, state, name, variable, attempt), ENDLESS)
-        # Inside a Map, a branch is told the item
-        besides = [[*(frame.item or ()), *frame.traces.inside(str(index))] for index in range(len(self.entries))]
+        # Inside a Map, a branch is told the item; and the variables that it reads
+        besides = [[*(frame.item or ()), *entry.given, *frame.traces.inside(str(index))] for index, entry in enumerate(self.entries)]
         items = ["".join(f", {name}" for name in more) for more in besides]
         if all(entry.plain for entry in self.entries):
             calls = tuple(("", Leaf(f"{entry.name}({variable}, execution{item})")) for entry, item in zip(self.entries, items, strict=True))
@@ -206,7 +237,7 @@ class _Map:
     def __init__(self, frame: Frame, state: Map) -> None:
         self.frame, self.state = frame, state
         self.mock = frame.flow.plans.mock(state)
-        self.entry = None if self.mock is not None else frame.machine(state.processor, f"{state.name} item", "body", self.item)
+        self.entry = None if self.mock is not None else frame.machine(state, state.processor, f"{state.name} item", "body", self.item)
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
@@ -214,9 +245,7 @@ class _Map:
         if read is not None:
             source.line(f"items = {frame.unit.object(read, state.name, '_read')}")
         else:
-            items = data.path(state.items_path, scope, "ItemsPath", "items")
-            array = call("array_of", items, shaping.text(frame, state.items_path.text))
-            source.statement("items = ", frame.traces.seen("afterItemsPath", array))
+            source.statement("items = ", self._items(scope))
         maker = "None"
         if state.parameters is not None:
             maker = frame.names.new(state.name, "_selected")
@@ -225,32 +254,52 @@ class _Map:
             with source.block(f"def {maker}({', '.join(self.item)}):"):
                 source.statement("return ", data.expression(state.parameters, inner, "ItemSelector"))
             source.gap()
-        limit = state.max_concurrency
-        concurrency = Leaf(literal(limit.value)) if isinstance(limit, Literal) else number(frame, limit, scope, "MaxConcurrencyPath")
+        concurrency = number(frame, state.max_concurrency, scope, "MaxConcurrency")
         transitions = str(len(state.processor.states))
         if self.entry is None:
             return self._mocked(scope, attempt, maker, concurrency)
+        for _, limit in self._tolerated(scope):
+            if not isinstance(limit, Leaf):  # means something for a distributed Map only, but JSONata may fail
+                source.statement("", limit)
         body = self.entry.name
-        if inside := frame.traces.inside(self.item[0]):
+        if besides := [*self.entry.given, *frame.traces.inside(self.item[0])]:
             given = ", ".join(["data", "execution", *self.item])
-            body = f"lambda {given}: {body}({', '.join([given, *inside])})"
+            body = f"lambda {given}: {body}({', '.join([given, *besides])})"
         return Result(call("await each", frame.unit.execution(), body, "items", concurrency, maker, transitions), ENDLESS)
 
     def _mocked(self, scope: data.Scope, attempt: str, maker: str, concurrency: Piece) -> Result:
         """What is called instead gets the inputs of all iterations."""
         state, frame = self.state, self.frame
         frame.traces.tell("maxConcurrency", concurrency)
-        for field, limit in (("Count", state.tolerated_failure_count), ("Percentage", state.tolerated_failure_percentage)):
-            if isinstance(limit, Literal):
-                frame.traces.tell(f"toleratedFailure{field}", Leaf(literal(limit.value)))
-            elif limit is not None:
-                frame.traces.tell(f"toleratedFailure{field}", number(frame, limit, scope, f"ToleratedFailure{field}Path"))
+        for field, limit in self._tolerated(scope):
+            frame.traces.tell(field[0].lower() + field[1:], limit)
         given: Piece = Leaf("items")
         if maker != "None":
             given = call("await each", frame.unit.execution(), "lambda data, execution, index, item_value: data", "items", "1", maker)
             given = frame.traces.seen("afterItemSelector", given)
         name = frame.unit.object(self.mock, state.name, "_mock")
         return Result(_called(frame, state, name, given, attempt), ENDLESS)
+
+    def _tolerated(self, scope: data.Scope) -> Iterator[tuple[str, Piece]]:
+        """ToleratedFailureCount and -Percentage, where they are given; a percentage may be a fraction."""
+        count, percentage = self.state.tolerated_failure_count, self.state.tolerated_failure_percentage
+        if count is not None:
+            yield "ToleratedFailureCount", number(self.frame, count, scope, "ToleratedFailureCount")
+        if isinstance(percentage, Jsonata):
+            yield "ToleratedFailurePercentage", jsonata.expression(percentage, scope, "ToleratedFailurePercentage", "number")
+        elif percentage is not None:
+            yield "ToleratedFailurePercentage", number(self.frame, percentage, scope, "ToleratedFailurePercentage")
+
+    def _items(self, scope: data.Scope) -> Piece:
+        state, frame = self.state, self.frame
+        if not state.jsonata:
+            items = data.path(state.items_path, scope, "ItemsPath", "items")
+            return frame.traces.seen("afterItemsPath", call("array_of", items, shaping.text(frame, state.items_path.text)))
+        if state.items is None:
+            return call("items_of", scope.variable)
+        if isinstance(state.items, Jsonata):
+            return jsonata.expression(state.items, scope, "Items", "array")
+        return data.expression(state.items, scope, "Items")
 
 
 _ATTEMPTS: dict[type[Fallible], Callable[[Frame, Any], Attempt]] = {Task: _Task, Parallel: _Parallel, Map: _Map}

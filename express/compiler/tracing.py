@@ -5,9 +5,10 @@ Where nothing is recorded nothing is written. What is recorded is called in ``ex
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from express.compiler.source import Leaf, Piece, call, literal
+from express.compiler.source import Display, Leaf, Piece, call, literal
 from express.language.model import State
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Traces:
         """InputPath or OutputPath has been applied; what OutputPath selects is the output itself."""
         if field == "InputPath":
             self.note("afterInputPath")
+
+    def assigned(self, variables: Iterable[tuple[str, str]]) -> None:
+        """Variables, each with the local that holds its new value."""
+        if self.on and (values := tuple((f"{literal(name)}: ", Leaf(local)) for name, local in variables)):
+            self._unit.source.statement("", call("trace_assign", "visit", Display("{", values, "}")))
 
     def retried(self) -> None:
         """Another attempt will be made after ``delay`` seconds."""

@@ -70,4 +70,5 @@ class Unit:
 PARAMETERS = frozenset({
     "data", "execution", "since", "begun", "left", "seconds", "error", "failure", "result", "output", "given", "value", "attempt", "tries",
     "tried", "delay", "raw", "items", "index", "item_value", "entered_time", "turns", "step", "run", "timeout",
+    "fault",
 })  # fmt: skip

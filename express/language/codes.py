@@ -44,7 +44,6 @@ CODES: dict[str, Code] = {
     findings.TOO_LARGE: Code("ERROR", "The definition is larger than 1 MiB."),
     findings.SUBSTITUTION: Code("ERROR", "The value of a ${Name} is none that a definition can hold."),
     findings.UNREADABLE: Code("ERROR", "The file of the definition cannot be read."),
-    findings.NOT_YET: Code("ERROR", "AWS has it, this version of Express does not run it yet."),
     NOT_PORTABLE: Code("ERROR", "Express runs it and AWS would not (only with --portable)."),
     # AWS's warnings
     findings.NO_DOLLAR: Code("WARNING", "A text that looks like a path stands in a field whose name does not end in '.$'."),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from express.language import timestamps
-from express.language.fields import Fields, looks_like_a_path, not_yet
+from express.language.fields import Fields, looks_like_a_path
 from express.language.findings import NO_PATH, Findings, below, shown
-from express.language.model import And, Comparison, Condition, Literal, Not, Or, Rule
+from express.language.model import And, Comparison, Condition, Jsonata, Literal, Not, Or, Rule
+
+if TYPE_CHECKING:
+    from express.language.states import Context
 
 _ORDERED = ("Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals")
 _TYPES = {"String": "a text", "Numeric": "a number", "Timestamp": "a timestamp such as 2016-03-14T01:59:00Z"}
@@ -24,20 +27,37 @@ _TEST = frozenset({"Variable", *OPERATORS, *WITH_PATH})
 _INNER = frozenset({*_TEST, *_COMBINERS, "Comment"})
 _OUTER = frozenset({*_INNER, "Next", "Assign"})
 _JSONATA = {name: f"'{name}' needs the query language JSONata" for name in ("Condition", "Output")}
+_JSONPATH = {name: f"'{name}' needs the query language JSONPath" for name in (*_TEST, *_COMBINERS)}
 
 
-def rule(raw: dict[str, Any], location: str, findings: Findings) -> Rule | None:
+def rule(raw: dict[str, Any], location: str, findings: Findings, context: Context) -> Rule | None:
     """One entry of Choices."""
     fields = Fields(raw, location, findings)
-    fields.known(_OUTER, "a rule of a Choice state", _JSONATA)
+    if context.jsonata:
+        fields.known(("Condition", "Next", "Assign", "Output", "Comment"), "a rule of a Choice state", _JSONPATH)
+    else:
+        fields.known(_OUTER, "a rule of a Choice state", _JSONATA)
     fields.text("Comment")
-    if "Assign" in fields:
-        not_yet(findings, fields.at("Assign"), "Assign")
+    assign = context.assign(fields)
     target = fields.text("Next") if fields.required("Next") else None
-    found = _condition(fields)
+    found = _query(fields) if context.jsonata else _condition(fields)
+    output = fields.value("Output") if context.jsonata else None
     if found is None or target is None:
         return None
-    return Rule(condition=found, next=target, location=location)
+    return Rule(condition=found, next=target, location=location, assign=assign, output=output)
+
+
+def _query(fields: Fields) -> Jsonata | Literal | None:
+    """Condition: JSONata, or a constant."""
+    if not fields.required("Condition"):
+        return None
+    expression = fields.jsonata("Condition")
+    if expression is None and isinstance(fields.raw["Condition"], bool):
+        return Literal(fields.raw["Condition"])
+    if expression is None:
+        found = shown(fields.raw["Condition"])
+        fields.error("Condition", f"expected a JSONata expression such as '{{% $states.input.total > 10 %}}', true or false, found {found}")
+    return expression
 
 
 def _inner(raw: Any, location: str, findings: Findings) -> Condition | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from express.language.fields import Fields, not_yet
+from typing import TYPE_CHECKING, cast
+
+from express.language.fields import Fields
 from express.language.findings import RESERVED_ERROR, below, shown
-from express.language.model import Catcher, Retrier
+from express.language.model import ROOT, Catcher, Path, Retrier
+
+if TYPE_CHECKING:
+    from express.language.states import Context
 
 ALL = "States.ALL"
 LONGEST_DELAY = 31_622_399  # AWS: less than 366 days
@@ -32,7 +37,7 @@ RESERVED = frozenset(
 )
 
 _RETRIER = ("ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment")
-_CATCHER = ("ErrorEquals", "Next", "ResultPath", "Assign", "Comment")
+_CATCHER = ("ErrorEquals", "Next", "Assign", "Comment")
 
 
 def retriers(state: Fields) -> tuple[Retrier, ...]:
@@ -58,15 +63,19 @@ def retriers(state: Fields) -> tuple[Retrier, ...]:
     return tuple(made)
 
 
-def catchers(state: Fields) -> tuple[Catcher, ...]:
+def catchers(state: Fields, context: Context) -> tuple[Catcher, ...]:
     made = []
-    for fields, errors in _entries(state, "Catch", _CATCHER, {"Output": "'Output' needs the query language JSONata"}):
+    ours, theirs, other = ("Output", "ResultPath", "JSONPath") if context.jsonata else ("ResultPath", "Output", "JSONata")
+    for fields, errors in _entries(state, "Catch", (*_CATCHER, ours), {theirs: f"'{theirs}' needs the query language {other}"}):
         target = fields.text("Next") if fields.required("Next") else None
-        result_path = fields.reference_path("ResultPath")
-        if "Assign" in fields:
-            not_yet(fields.findings, fields.at("Assign"), "Assign")
+        assign = context.assign(fields, "errorOutput")
+        output, result_path = None, cast("Path | None", ROOT)
+        if context.jsonata:
+            output = fields.value("Output", "errorOutput")
+        else:
+            result_path = fields.reference_path("ResultPath")
         if target is not None:
-            made.append(Catcher(error_equals=errors, next=target, result_path=result_path))
+            made.append(Catcher(error_equals=errors, next=target, result_path=result_path, assign=assign, output=output))
     return tuple(made)
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from express.language import intrinsics, paths, templates
-from express.language.findings import NO_DOLLAR, NO_PATH, NOT_YET, Findings, below, shown
-from express.language.model import ROOT, Call, Expression, Literal, Path
+from express.language import embedded, intrinsics, paths, templates
+from express.language.findings import NO_DOLLAR, NO_PATH, Findings, below, shown
+from express.language.model import ROOT, Call, Expression, Jsonata, Literal, Path
 from express.language.scanner import SyntaxProblem
 
 LARGEST = 99_999_999  # AWS: seconds, attempts
@@ -193,6 +193,27 @@ class Fields:
             self.findings.warning(self.at(name), message, NO_DOLLAR)
         return templates.parse(self.raw[name], self.at(name), self.findings)
 
+    # --- Expressions of JSONata
+
+    def value(self, name: str, *members: str) -> Expression | None:
+        """A JSON value with JSONata in its texts, which may read ``members`` of ``$states`` besides input and context."""
+        return embedded.parse(self.raw[name], self.at(name), self.findings, members) if name in self.raw else None
+
+    def jsonata(self, name: str) -> Jsonata | Literal | None:
+        """JSONata in a field that may as well hold a constant: None if it is none. A Literal stands for what has been reported."""
+        value = self.raw.get(name)
+        if not isinstance(value, str) or not value.startswith("{%"):
+            return None
+        return embedded.text(value, self.at(name), self.findings)
+
+    def literal_or_jsonata(self, name: str, least: int, most: int = LARGEST, whole: bool = True) -> Literal | Jsonata | None:
+        """A number, or JSONata that gives one."""
+        expression = self.jsonata(name)
+        if expression is not None or name not in self.raw:
+            return expression
+        number = self.integer(name, least, most) if whole else self.number(name, least, most)
+        return None if number is None else Literal(number)
+
     def _path(self, name: str, value: Any) -> Path | None:
         if not isinstance(value, str):
             self.error(name, f"expected a path such as $.order.total, found {shown(value)}")
@@ -204,8 +225,3 @@ class Fields:
             return None
         templates.inspect(path, self.at(name), self.findings)
         return path
-
-
-def not_yet(findings: Findings, location: str, what: str) -> None:
-    """What AWS has and this version does not run."""
-    findings.error(location, f"this version of Express does not run {what} yet", NOT_YET)

@@ -1,7 +1,7 @@
 """A definition as typed, frozen data: what ``parse`` makes and the compiler reads. No behaviour, no environment.
 
 Every place where a definition computes something holds an ``Expression``: JSONPath's are the classes below, a JSONata expression is one
-``Jsonata``.
+``Jsonata``. A variable is a root of a ``Path``.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ Segment: TypeAlias = Name | Index | Slice | Wildcard | Union | Descendants | Fil
 
 
 class Path(msgspec.Struct, frozen=True):
-    """A JSONPath. ``root`` is ``$`` (the state's effective data) or ``$$`` (the Context Object); a variable's name comes with variables.
+    """A JSONPath. ``root`` is ``$`` (the state's effective data), ``$$`` (the Context Object) or a variable's name with its ``$``.
 
     ``text`` is the path as written. ``definite`` paths (only names and indexes >= 0... see ``paths.definite``) select exactly one value.
     """
@@ -165,6 +165,12 @@ class Jsonata(msgspec.Struct, frozen=True):
 
 Expression: TypeAlias = Literal | Path | Call | ObjectTemplate | ArrayTemplate | Jsonata
 
+Assignments: TypeAlias = tuple[tuple[str, Expression], ...]
+"""Assign: variables with their new values, in the definition's order. All are computed before the first is set."""
+
+Scalar: TypeAlias = Literal | Path | Jsonata
+"""What a field holds that takes one number or text."""
+
 ROOT = Path("$", (), "$")
 
 
@@ -188,6 +194,8 @@ class Catcher(Node, frozen=True, kw_only=True):
     error_equals: tuple[str, ...]
     next: str
     result_path: Path | None = ROOT
+    assign: Assignments = ()
+    output: Expression | None = None
 
 
 # --- Choice -----------------------------------------------------------------------------------------------------------------------
@@ -220,22 +228,30 @@ Condition: TypeAlias = Comparison | And | Or | Not
 
 
 class Rule(Node, frozen=True, kw_only=True):
-    """One entry of Choices."""
+    """One entry of Choices; in JSONata its Condition is an expression."""
 
-    condition: Condition
+    condition: Condition | Jsonata | Literal
     next: str
     location: str
+    assign: Assignments = ()
+    output: Expression | None = None
 
 
 # --- States -----------------------------------------------------------------------------------------------------------------------
 
 
 class State(Node, frozen=True, kw_only=True):
-    """What all states have. ``input_path`` None is ``null`` (an empty object), likewise ``output_path``."""
+    """What all states have. ``input_path`` None is ``null`` (an empty object), likewise ``output_path``.
+
+    ``jsonata``: the state's expressions are JSONata: its paths stay as they are here, its Arguments are ``parameters``, and ``output`` is
+    its Output (None: what the state gives out by itself).
+    """
 
     name: str
     location: str
     comment: str | None = None
+    jsonata: bool = False
+    output: Expression | None = None
     input_path: Path | None = ROOT
     output_path: Path | None = ROOT
 
@@ -244,6 +260,7 @@ class Step(State, frozen=True, kw_only=True):
     """A state with a successor: ``next`` is a state's name, or None for ``End: true``."""
 
     next: str | None = None
+    assign: Assignments = ()
 
 
 class Producer(Step, frozen=True, kw_only=True):
@@ -266,11 +283,11 @@ class Fallible(Producer, frozen=True, kw_only=True):
 
 
 class Task(Fallible, frozen=True, kw_only=True):
-    """``timeout_seconds`` and ``heartbeat_seconds`` are a Literal number or a Path (the ``...Path`` forms); None is absent."""
+    """``timeout_seconds`` and ``heartbeat_seconds`` are a Literal number, a Path (the ``...Path`` forms) or JSONata; None is absent."""
 
     resource: str
-    timeout_seconds: Literal | Path | None = None
-    heartbeat_seconds: Literal | Path | None = None
+    timeout_seconds: Scalar | None = None
+    heartbeat_seconds: Scalar | None = None
     credentials: Expression | None = None
 
 
@@ -280,27 +297,32 @@ class Parallel(Fallible, frozen=True, kw_only=True):
 
 class Map(Fallible, frozen=True, kw_only=True):
     """Inline Map (``mode`` INLINE); DISTRIBUTED is parsed and refused by the compiler. ``parameters`` holds ItemSelector (or the older
-    Parameters): it is evaluated once per item, with ``$$.Map.Item``. ``max_concurrency`` 0 is no limit."""
+    Parameters): it is evaluated once per item, with ``$$.Map.Item``. ``max_concurrency`` 0 is no limit. ``items`` is JSONata's Items:
+    without it the input is the array."""
 
     processor: Machine
     items_path: Path = ROOT
-    max_concurrency: Literal | Path = Literal(0)
+    items: Expression | None = None
+    max_concurrency: Scalar = Literal(0)
     mode: str = "INLINE"
     label: str | None = None
-    tolerated_failure_count: Literal | Path | None = None
-    tolerated_failure_percentage: Literal | Path | None = None
+    tolerated_failure_count: Scalar | None = None
+    tolerated_failure_percentage: Scalar | None = None
 
 
 class Choice(State, frozen=True, kw_only=True):
+    """``assign`` and ``output`` belong to ``default``: a rule that is taken has its own."""
+
     rules: tuple[Rule, ...]
     default: str | None = None
+    assign: Assignments = ()
 
 
 class Wait(Step, frozen=True, kw_only=True):
-    """Exactly one of ``seconds`` and ``timestamp``; a Literal, or a Path for SecondsPath and TimestampPath."""
+    """Exactly one of ``seconds`` and ``timestamp``; a Literal, JSONata, or a Path for SecondsPath and TimestampPath."""
 
-    seconds: Literal | Path | None = None
-    timestamp: Literal | Path | None = None
+    seconds: Scalar | None = None
+    timestamp: Scalar | None = None
 
 
 class Succeed(State, frozen=True, kw_only=True):
@@ -308,10 +330,10 @@ class Succeed(State, frozen=True, kw_only=True):
 
 
 class Fail(State, frozen=True, kw_only=True):
-    """``error`` and ``cause``: a Literal text, a Path or an intrinsic Call (ErrorPath, CausePath), or None when absent."""
+    """``error`` and ``cause``: a Literal text, JSONata, a Path or an intrinsic Call (ErrorPath, CausePath), or None when absent."""
 
-    error: Literal | Path | Call | None = None
-    cause: Literal | Path | Call | None = None
+    error: Scalar | Call | None = None
+    cause: Scalar | Call | None = None
 
 
 class Machine(Node, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from express.language import graph, states
-from express.language.fields import Fields, not_yet
+from express.language import graph, states, variables
+from express.language.fields import Fields
 from express.language.findings import DUPLICATE_STATE, STATE_NAME, TOO_DEEP, Findings, below, shown
 from express.language.model import Machine, State, Workflow
 
@@ -28,7 +28,9 @@ def workflow(raw: Any, sha256: str, findings: Findings) -> Workflow | None:
     fields.known(_WORKFLOW, "a state machine")
     version = fields.one_of("Version", ("1.0",))
     timeout = fields.integer("TimeoutSeconds", 1)
-    machine = Reading(findings).machine(fields, JSONPATH, 0)
+    reading = Reading(findings)
+    machine = reading.machine(fields, JSONPATH, 0)
+    reading.scopes.check(findings)
     if machine is None or findings.failed:
         return None
     return Workflow(
@@ -47,7 +49,9 @@ class Reading:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
+        self.language = JSONPATH  # of the whole definition
         self.labels: dict[str, str] = {}
+        self.scopes = variables.Scopes()
         self._names: dict[str, str] = {}
         self._states = 0
 
@@ -66,6 +70,8 @@ class Reading:
     def machine(self, fields: Fields, language: str, depth: int) -> Machine | None:
         comment = fields.text("Comment")
         language = self._language(fields, language)
+        if depth == 0:
+            self.language = language
         if not fields.required("States", "StartAt"):
             return None
         raw = fields.raw["States"]
@@ -85,7 +91,7 @@ class Reading:
             if not isinstance(state, dict):
                 self.findings.error(location, f"expected an object with the fields of a state, found {shown(state)}")
                 continue
-            read = self._state(name, Fields(state, location, self.findings), language, depth)
+            read = self._state(name, Fields(state, location, self.findings), fields.location, language, depth)
             if read is not None:
                 made[name] = read
         graph.check(fields, start_at, self._names, self.findings)
@@ -95,10 +101,7 @@ class Reading:
 
     def _language(self, fields: Fields, inherited: str) -> str:
         """The query language of a machine or a state."""
-        language = fields.one_of("QueryLanguage", (JSONPATH, JSONATA), inherited) or inherited
-        if language == JSONATA and "QueryLanguage" in fields:
-            not_yet(self.findings, fields.at("QueryLanguage"), "the query language JSONata")
-        return language
+        return fields.one_of("QueryLanguage", (JSONPATH, JSONATA), inherited) or inherited
 
     def _name(self, name: str, location: str) -> None:
         if not name or len(name) > NAME:
@@ -109,7 +112,7 @@ class Reading:
         else:
             self._names[name] = location
 
-    def _state(self, name: str, fields: Fields, language: str, depth: int) -> State | None:
+    def _state(self, name: str, fields: Fields, machine: str, language: str, depth: int) -> State | None:
         if language == JSONATA and fields.raw.get("QueryLanguage") == JSONPATH:
             fields.error("QueryLanguage", "a state of a JSONata state machine cannot go back to JSONPath")
         language = self._language(fields, language)
@@ -117,4 +120,4 @@ class Reading:
         if kind is None:
             return None
         read = states.KINDS[kind]
-        return read(states.Context(self, name, language == JSONATA, depth), fields)
+        return read(states.Context(self, name, machine, language == JSONATA, depth), fields)

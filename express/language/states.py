@@ -5,22 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from express.language import conditions, distributed, failures, resources, templates, timestamps
-from express.language.fields import Fields, looks_like_a_path, not_yet
+from express.language import conditions, distributed, failures, resources, templates, timestamps, variables
+from express.language.fields import LARGEST, Fields, looks_like_a_path
 from express.language.findings import HIDDEN, NO_DEFAULT, NO_PATH, STATIC_RESULT, TOO_DEEP, below, shown
-from express.language.model import Choice, Fail, Literal, Machine, Map, Parallel, Pass, Path, Rule, State, Succeed, Task, Wait
+from express.language.model import (
+    ROOT,
+    Assignments,
+    Choice,
+    Expression,
+    Fail,
+    Jsonata,
+    Literal,
+    Machine,
+    Map,
+    Parallel,
+    Pass,
+    Path,
+    Rule,
+    Scalar,
+    State,
+    Succeed,
+    Task,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from express.language.parse import Reading
 
 
 class Context(NamedTuple):
-    """Where a state is: its name, the query language that holds there, how many Map and Parallel states are around it."""
+    """Where a state is: its name, the location of its machine, the query language that holds there, how many Map and Parallel states are
+    around it."""
 
     reading: Reading
     name: str
+    machine: str
     jsonata: bool
     depth: int
+
+    def assign(self, fields: Fields, *members: str) -> Assignments:
+        """The Assign of the state, of one of its rules or Catchers. ``members`` of ``$states`` are there besides input and context."""
+        return variables.assignments(fields, self.machine, self.reading.scopes, members if self.jsonata else None)
 
 
 # --- Which fields a state has -----------------------------------------------------------------------------------------------------
@@ -74,13 +99,18 @@ def _known(context: Context, fields: Fields, kind: str) -> None:
 def _common(context: Context, fields: Fields, kind: str) -> dict[str, Any]:
     """Name, place, comment; reports fields that are not there for ``kind``."""
     _known(context, fields, kind)
-    if "Assign" in fields and not context.jsonata:
-        not_yet(fields.findings, fields.at("Assign"), "Assign")
-    return {"name": context.name, "location": fields.location, "comment": fields.text("Comment")}
+    return {"name": context.name, "location": fields.location, "comment": fields.text("Comment"), "jsonata": context.jsonata}
 
 
-def _input_output(fields: Fields) -> dict[str, Any]:
+def _input_output(context: Context, fields: Fields, *members: str) -> dict[str, Any]:
+    if context.jsonata:
+        return {"output": fields.value("Output", *members)}
     return {"input_path": fields.path("InputPath"), "output_path": fields.path("OutputPath")}
+
+
+def _step(context: Context, fields: Fields, *members: str) -> dict[str, Any]:
+    """A successor, and the variables that are set on the way to it."""
+    return {"assign": context.assign(fields, *members), **_next(fields)}
 
 
 def _next(fields: Fields) -> dict[str, Any]:
@@ -92,17 +122,24 @@ def _next(fields: Fields) -> dict[str, Any]:
     return {"next": fields.text("Next")}
 
 
-def _producer(fields: Fields) -> dict[str, Any]:
-    return {"result_path": fields.reference_path("ResultPath"), **_input_output(fields), **_next(fields)}
+def _producer(context: Context, fields: Fields, *members: str) -> dict[str, Any]:
+    made = {**_input_output(context, fields, *members), **_step(context, fields, *members)}
+    return made if context.jsonata else {"result_path": fields.reference_path("ResultPath"), **made}
 
 
-def _fallible(fields: Fields) -> dict[str, Any]:
-    return {
-        "result_selector": fields.template("ResultSelector"),
+def _fallible(context: Context, fields: Fields) -> dict[str, Any]:
+    made = {
         "retry": failures.retriers(fields),
-        "catch": failures.catchers(fields),
-        **_producer(fields),
+        "catch": failures.catchers(fields, context),
+        **_producer(context, fields, "result"),
     }
+    return made if context.jsonata else {"result_selector": fields.template("ResultSelector"), **made}
+
+
+def _number(context: Context, fields: Fields, name: str, least: int, most: int = LARGEST, *, whole: bool = True) -> Scalar | None:
+    """A field that takes a number, or something that gives one."""
+    read = fields.literal_or_jsonata if context.jsonata else fields.literal_or_path
+    return read(name, least, most, whole=whole)
 
 
 # --- The eight types --------------------------------------------------------------------------------------------------------------
@@ -111,16 +148,13 @@ def _fallible(fields: Fields) -> dict[str, Any]:
 def _task(context: Context, fields: Fields) -> Task | None:
     common = _common(context, fields, "Task")
     resource = resources.check(fields, "Arguments" if context.jsonata else "Parameters")
-    credentials = _credentials(fields)
-    if context.jsonata:
-        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
-        return None
-    timeout = fields.literal_or_path("TimeoutSeconds", 1)
-    heartbeat = fields.literal_or_path("HeartbeatSeconds", 1)
+    credentials = _credentials(context, fields)
+    timeout = _number(context, fields, "TimeoutSeconds", 1)
+    heartbeat = _number(context, fields, "HeartbeatSeconds", 1)
     if isinstance(timeout, Literal) and isinstance(heartbeat, Literal) and heartbeat.value >= timeout.value:
         fields.error("HeartbeatSeconds", f"expected less than TimeoutSeconds, which is {timeout.value}, found {heartbeat.value}")
-    fallible = _fallible(fields)
-    parameters = fields.template("Parameters")
+    fallible = _fallible(context, fields)
+    parameters = fields.value("Arguments") if context.jsonata else fields.template("Parameters")
     if resource is None:
         return None
     return Task(
@@ -134,7 +168,7 @@ def _task(context: Context, fields: Fields) -> Task | None:
     )
 
 
-def _credentials(fields: Fields) -> Any:
+def _credentials(context: Context, fields: Fields) -> Any:
     if "Credentials" not in fields:
         return None
     raw = fields.raw["Credentials"]
@@ -142,16 +176,17 @@ def _credentials(fields: Fields) -> Any:
         fields.error("Credentials", f"expected an object with RoleArn, found {shown(raw)}")
         return None
     inner = Fields(raw, fields.at("Credentials"), fields.findings)
-    if "RoleArn.$" not in inner:
+    if context.jsonata or "RoleArn.$" not in inner:
         inner.required("RoleArn")
+    if context.jsonata:
+        return fields.value("Credentials")
     return templates.parse(raw, inner.location, fields.findings)
 
 
-def _pass(context: Context, fields: Fields) -> Pass | None:
+def _pass(context: Context, fields: Fields) -> Pass:
     common = _common(context, fields, "Pass")
     if context.jsonata:
-        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
-        return None
+        return Pass(**_producer(context, fields), **common)
     result = None
     if "Result" in fields:
         raw = fields.raw["Result"]
@@ -163,7 +198,7 @@ def _pass(context: Context, fields: Fields) -> Pass | None:
             fields.findings.warning(fields.at("Result"), message, STATIC_RESULT)
         if "Parameters" in fields:
             fields.findings.warning(fields.at("Parameters"), "Parameters changes nothing: Result is what the state returns", HIDDEN)
-    return Pass(result=result, parameters=fields.template("Parameters"), **_producer(fields), **common)
+    return Pass(result=result, parameters=fields.template("Parameters"), **_producer(context, fields), **common)
 
 
 def _choice(context: Context, fields: Fields) -> Choice | None:
@@ -176,30 +211,30 @@ def _choice(context: Context, fields: Fields) -> Choice | None:
         location = below(fields.at("Choices"), number)
         if not isinstance(entry, dict):
             fields.findings.error(location, f"expected an object with a comparison and Next, found {shown(entry)}")
-        elif not context.jsonata:
-            rules.append(conditions.rule(entry, location, fields.findings))
+        else:
+            rules.append(conditions.rule(entry, location, fields.findings, context))
     default = fields.text("Default")
     if "Default" not in fields:
         message = "there is no Default: an input that matches no rule fails with States.NoChoiceMatched"
         fields.findings.warning(fields.location, message, NO_DEFAULT)
-    if context.jsonata:
-        return None
-    return Choice(rules=tuple(rule for rule in rules if rule is not None), default=default, **_input_output(fields), **common)
+    assign = context.assign(fields)
+    made = tuple(rule for rule in rules if rule is not None)
+    return Choice(rules=made, default=default, assign=assign, **_input_output(context, fields), **common)
 
 
 def _wait(context: Context, fields: Fields) -> Wait | None:
     common = _common(context, fields, "Wait")
+    seconds: Scalar | None
+    timestamp: Scalar | None
     if context.jsonata:
         fields.exactly_one("Seconds", "Timestamp")
-        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
-        return None
-    fields.exactly_one("Seconds", "SecondsPath", "Timestamp", "TimestampPath")
-    seconds: Literal | Path | None = fields.own_path("SecondsPath")
-    number = fields.integer("Seconds", 0)
-    if number is not None:
-        seconds = Literal(number)
-    timestamp: Literal | Path | None = fields.own_path("TimestampPath")
-    if "Timestamp" in fields:
+        seconds, timestamp = fields.literal_or_jsonata("Seconds", 0), fields.jsonata("Timestamp")
+    else:
+        fields.exactly_one("Seconds", "SecondsPath", "Timestamp", "TimestampPath")
+        number = fields.integer("Seconds", 0)
+        seconds = fields.own_path("SecondsPath") if number is None else Literal(number)
+        timestamp = fields.own_path("TimestampPath")
+    if "Timestamp" in fields and timestamp is None:
         text = fields.raw["Timestamp"]
         if isinstance(text, str) and timestamps.valid(text):
             timestamp = Literal(text)
@@ -207,20 +242,21 @@ def _wait(context: Context, fields: Fields) -> Wait | None:
             wanted = "expected one such as 2016-03-14T01:59:00Z"
             fields.error("Timestamp", f"String does not match RFC3339 timestamp: {wanted}, found {shown(text)}")
             fields.perhaps_a_path("Timestamp")
-    return Wait(seconds=seconds, timestamp=timestamp, **_input_output(fields), **_next(fields), **common)
+    return Wait(seconds=seconds, timestamp=timestamp, **_input_output(context, fields), **_step(context, fields), **common)
 
 
-def _succeed(context: Context, fields: Fields) -> Succeed | None:
-    common = _common(context, fields, "Succeed")
-    return None if context.jsonata else Succeed(**_input_output(fields), **common)
+def _succeed(context: Context, fields: Fields) -> Succeed:
+    return Succeed(**_common(context, fields, "Succeed"), **_input_output(context, fields))
 
 
-def _fail(context: Context, fields: Fields) -> Fail | None:
+def _fail(context: Context, fields: Fields) -> Fail:
     common = _common(context, fields, "Fail")
-    if context.jsonata:
-        return None
     found: dict[str, Any] = {}
     for name in ("Error", "Cause"):
+        if context.jsonata:
+            text = fields.text(name)
+            found[name.lower()] = fields.jsonata(name) or (None if text is None else Literal(text))
+            continue
         fields.at_most_one(name, f"{name}Path")
         text = fields.text(name)
         if looks_like_a_path(text):
@@ -238,11 +274,8 @@ def _parallel(context: Context, fields: Fields) -> Parallel | None:
     branches: list[Machine | None] = []
     for number, branch in enumerate(raw if isinstance(raw, list) else ()):
         branches.append(_part(context, branch, below(fields.at("Branches"), number)))
-    if context.jsonata:
-        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
-        return None
-    fallible = _fallible(fields)
-    parameters = fields.template("Parameters")
+    fallible = _fallible(context, fields)
+    parameters = fields.value("Arguments") if context.jsonata else fields.template("Parameters")
     whole = tuple(branch for branch in branches if branch is not None)
     if len(whole) < len(branches):
         return None
@@ -258,24 +291,28 @@ def _map(context: Context, fields: Fields) -> Map | None:
     mode = distributed.mode(fields)
     label = distributed.label(fields, context.reading.labels)
     distributed.check(fields, context.jsonata)
+    concurrency = _number(context, fields, "MaxConcurrency", 0)
+    count = _number(context, fields, "ToleratedFailureCount", 0)
+    percentage = _number(context, fields, "ToleratedFailurePercentage", 0, 100, whole=False)
+    items_path: Path | None = ROOT
+    items = None
     if context.jsonata:
-        _next(fields)  # its transitions are checked, its expressions are not: this version does not run them
-        return None
-    fields.at_most_one("ItemSelector", "Parameters")
-    selector = fields.template("ItemSelector")
-    parameters = selector if selector is not None else fields.template("Parameters")
-    concurrency = fields.literal_or_path("MaxConcurrency", 0)
-    count = fields.literal_or_path("ToleratedFailureCount", 0)
-    percentage = fields.literal_or_path("ToleratedFailurePercentage", 0, 100, whole=False)
-    items_path = fields.path("ItemsPath")
-    if items_path is None and "ItemsPath" in fields and fields.raw["ItemsPath"] is None:
-        fields.error("ItemsPath", "expected a path such as $.order.items, found null")
-    fallible = _fallible(fields)
+        parameters = fields.value("ItemSelector")
+        items = _items(fields)
+    else:
+        fields.at_most_one("ItemSelector", "Parameters")
+        selector = fields.template("ItemSelector")
+        parameters = selector if selector is not None else fields.template("Parameters")
+        items_path = fields.path("ItemsPath")
+        if items_path is None and "ItemsPath" in fields and fields.raw["ItemsPath"] is None:
+            fields.error("ItemsPath", "expected a path such as $.order.items, found null")
+    fallible = _fallible(context, fields)
     if processor is None or items_path is None:
         return None
     return Map(
         processor=processor,
         items_path=items_path,
+        items=items,
         parameters=parameters,
         max_concurrency=concurrency if concurrency is not None else Literal(0),
         mode=mode,
@@ -287,9 +324,18 @@ def _map(context: Context, fields: Fields) -> Map | None:
     )
 
 
+def _items(fields: Fields) -> Expression | None:
+    """Items: an array, or JSONata that gives one."""
+    items = fields.value("Items")
+    raw = fields.raw.get("Items", [])
+    if items is not None and not isinstance(items, Jsonata) and not isinstance(raw, list) and not str(raw).startswith("{%"):
+        fields.error("Items", f"expected an array, or a JSONata expression that gives one, found {shown(raw)}")
+    return items
+
+
 def _part(context: Context, raw: Any, location: str, extra: tuple[str, ...] = ()) -> Machine | None:
-    language = "JSONata" if context.jsonata else "JSONPath"
-    return context.reading.part(raw, location, language, context.depth + 1, extra)
+    # AWS: a state without QueryLanguage has that of the whole definition, whatever the Map or Parallel around it has
+    return context.reading.part(raw, location, context.reading.language, context.depth + 1, extra)
 
 
 KINDS: dict[str, Callable[[Context, Fields], State | None]] = {

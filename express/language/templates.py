@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from express.language import intrinsics, paths
-from express.language.findings import NEGATIVE_INDEX, NO_DOLLAR, NO_FUNCTION, NOT_YET, PLACEHOLDERS, TOO_DEEP, Findings, below, shown
+from express.language.findings import NEGATIVE_INDEX, NO_DOLLAR, NO_FUNCTION, PLACEHOLDERS, TOO_DEEP, Findings, below, shown
 from express.language.model import ArrayTemplate, Call, Expression, Literal, ObjectTemplate, Path
 from express.language.scanner import SyntaxProblem
 
@@ -67,7 +67,7 @@ def dynamic(key: str, text: Any, location: str, findings: Findings) -> Path | Ca
 
 
 def inspect(expression: Expression, location: str, findings: Findings) -> None:
-    """Reports what parses and yet will not do: variables (for now), JSONPath functions, a template with more or fewer {} than values."""
+    """Reports what parses and yet will not do: JSONPath functions, a template with more or fewer {} than values."""
     if isinstance(expression, Call):
         if (places := intrinsics.placeholders(expression)) not in (None, len(expression.arguments) - 1):
             message = f"States.Format has {places} {{}} in its template and {len(expression.arguments) - 1} values for them: it will fail"
@@ -75,8 +75,6 @@ def inspect(expression: Expression, location: str, findings: Findings) -> None:
         for argument in expression.arguments:
             inspect(argument, location, findings)
     elif isinstance(expression, Path):
-        if expression.root not in ("$", "$$"):
-            findings.error(location, f"this version of Express does not run variables such as '{expression.root}' yet", NOT_YET)
         function = paths.function(expression)
         if function is not None:
             findings.warning(location, f"Step Functions has no JSONPath functions: '{function}' will not be found", NO_FUNCTION)

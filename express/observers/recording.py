@@ -67,7 +67,8 @@ class Visit(msgspec.Struct, eq=False):
     assigned: dict[str, Any] = msgspec.field(default_factory=dict)
     data: dict[str, Any] = msgspec.field(default_factory=dict)
     seconds: float = 0.0
-    clock: Clock | None = None
+    clock: Clock | None = None  # until the state ends
+    kept: bool = True  # in a recording
 
     # Called by the program when something has failed
 
@@ -94,10 +95,14 @@ class Clock(Protocol):
 
 
 class Recording:
-    """The visits of one execution, or of several. A state that never ended keeps the status ABORTED."""
+    """The visits of one execution, or of several. A state that never ended keeps the status ABORTED.
 
-    def __init__(self) -> None:
+    ``most`` bounds how many are kept, the first ones; ``dropped`` counts those after them.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
         self.visits: list[Visit] = []
+        self.most, self.dropped = most, 0
 
     def visited(self, location: str) -> list[Visit]:
         """The visits of the state at a JSON pointer."""
@@ -122,16 +127,27 @@ def enter(execution: Any, place: Place, within: Within, data: Any) -> Visit:
     if within is not None:
         around, index = within
         parent, trail = around.number, f"{around.trail}[{index}]/{name}"
-    visit = Visit(number, name, kind, location, trail, parent, index, copy(data), clock.time(), clock=clock)
-    if recording is not None:
-        recording.visits.append(visit)
+    visit = Visit(number, name, kind, location, trail, parent, index, None, clock.time(), clock=clock)
+    if recording is None or (recording.most is not None and number >= recording.most):
+        visit.kept = False
+        if recording is not None:
+            recording.dropped += 1
+        return visit
+    visit.input = copy(data)
+    recording.visits.append(visit)
     return visit
 
 
 def seen(visit: Visit, field: str, value: Any) -> Any:
     """A field of the state has made ``value``, which is given back. A copy is kept: what is handed on may be changed later."""
-    visit.data[field] = copy(value)
+    if visit.kept:
+        visit.data[field] = copy(value)
     return value
+
+
+def assign(visit: Visit, values: dict[str, Any]) -> None:
+    """The state has set variables."""
+    visit.assigned = {name: copy(value) for name, value in values.items()}
 
 
 def retry(visit: Visit, delay: float) -> None:
@@ -142,7 +158,7 @@ def retry(visit: Visit, delay: float) -> None:
 
 def leave(visit: Visit, data: Any, target: str | None, catcher: int | None) -> None:
     """A state is left with its output, for ``target`` or the end."""
-    visit.output, visit.next, visit.catcher = copy(data), target, catcher
+    visit.output, visit.next, visit.catcher = copy(data) if visit.kept else None, target, catcher
     if catcher is None:
         visit.error = visit.cause = None
     visit.end("SUCCEEDED" if catcher is None else "CAUGHT")
@@ -157,6 +173,7 @@ def inside(visit: Visit, index: int) -> tuple[Visit, int]:
 NAMES: dict[str, Any] = {
     "trace_enter": enter,
     "trace_seen": seen,
+    "trace_assign": assign,
     "trace_retry": retry,
     "trace_leave": leave,
     "trace_inside": inside,

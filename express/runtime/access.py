@@ -11,6 +11,7 @@ from express.runtime.values import dumps
 
 NUMBERS: frozenset[type] = frozenset({int, float})  # a bool's class is neither
 LONGEST_WAIT = 99_999_999  # seconds: AWS
+QUERY = "States.QueryEvaluationError"
 
 
 class Refused(Exception):  # noqa: N818 - named for what happened
@@ -74,6 +75,36 @@ def seconds_of(value: Any, path: str, field: str) -> int:
         raise Refused(f"The {field} parameter references a value greater than {LONGEST_WAIT}: {path} == {value}")
     found: int = value
     return found
+
+
+def count_of(value: Any, expression: str, field: str) -> int:
+    """What JSONata gives for a field such as Seconds: a whole number that is not negative."""
+    if value.__class__ is float and value.is_integer():
+        value = int(value)
+    if value.__class__ is not int or not 0 <= value <= LONGEST_WAIT:
+        raise Refused(
+            f"The JSONata expression '{expression}' specified for the field '{field}' returned a value out of range. "
+            f"Expected a whole number from 0 to {LONGEST_WAIT}, but was {dumps(value).decode()}",
+            QUERY,
+        )
+    found: int = value
+    return found
+
+
+def items_of(value: Any) -> list[Any]:
+    """The input of a Map without Items, which must be an array."""
+    if value.__class__ is not list:
+        raise Refused(f"Map state input must be an array but was: {dumps(value).decode()}", QUERY)
+    items: list[Any] = value
+    return items
+
+
+def moment(execution: Execution, value: str) -> float:
+    """Seconds from now to what JSONata gives for Timestamp; negative when it is over."""
+    instant = timestamps.seconds(value)
+    if instant is None:
+        raise Refused(f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {value}", QUERY)
+    return instant - execution.clock.wall()
 
 
 def until(execution: Execution, value: Any, path: str) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 from pathlib import Path
 
@@ -46,6 +48,63 @@ def test_a_function_that_hangs_does_not_keep_the_process_past_its_timeout(folder
     result = express(*CALL, '{"total": 4}', cwd=folder)
     assert time.monotonic() - began < 10
     assert (result.returncode, result.stderr.splitlines()[0].partition(":")[0]) == (1, "States.Timeout")
+
+
+def test_a_trace_shows_every_state_on_standard_error_and_leaves_standard_output_alone(folder: Path) -> None:
+    result = express(*CALL, '{"total": 4}', "--trace", cwd=folder)
+    assert (result.returncode, result.stdout) == (0, '{"total":4,"pricing":{"amount":8}}\n')
+    lines = [re.sub(r"[\d.]+ [nu]?m?s", "TIME", line) for line in result.stderr.splitlines()]
+    assert lines == [
+        "HasTotal  Choice  TIME  -> Price",
+        '    input       {"total":4}',
+        '    output      {"total":4}',
+        "Price  Task  TIME",
+        '    input       {"total":4}',
+        '    result      {"amount":8}',
+        '    output      {"total":4,"pricing":{"amount":8}}',
+    ]
+
+
+def test_the_trace_of_a_failed_execution_ends_where_it_failed(folder: Path) -> None:
+    result = express(*CALL, '{"total": 0}', "--trace", cwd=folder)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert [line.split()[0] for line in result.stderr.splitlines()] == [
+        "HasTotal",
+        "input",
+        "output",
+        "Empty",
+        "input",
+        "failed",
+        "Empty:",
+        "in",
+    ]
+    assert "    failed      Empty: no total" in result.stderr
+
+
+def test_a_trace_as_json_is_whole(folder: Path) -> None:
+    result = express(*CALL, json.dumps({"total": 4, "long": "x" * 1000}), "--trace-json", cwd=folder)
+    first, second = map(json.loads, result.stderr.splitlines())
+    assert (first["trail"], first["location"], first["status"], first["next"]) == ("HasTotal", "/States/HasTotal", "SUCCEEDED", "Price")
+    assert second["input"] == first["output"] == {"total": 4, "long": "x" * 1000}
+    assert second["output"] == json.loads(result.stdout)
+
+
+def test_a_trace_fits_a_terminal(folder: Path) -> None:
+    import pty
+    import subprocess
+
+    from tests.commandline import COMMAND
+
+    master, slave = pty.openpty()
+    arguments = [*COMMAND, *CALL, json.dumps({"total": 4, "long": "x" * 1000}), "--trace"]
+    environment = {**os.environ, "COLUMNS": "60", "TERM": "xterm"}
+    done = subprocess.run(arguments, cwd=folder, stdout=subprocess.PIPE, stderr=slave, env=environment, check=True, timeout=60)
+    os.close(slave)
+    text = os.read(master, 100_000).decode()
+    os.close(master)
+    assert json.loads(done.stdout)["pricing"] == {"amount": 8}
+    assert "\x1b[1mHasTotal\x1b[0m" in text
+    assert max(len(re.sub(r"\x1b\[[\d;]*m", "", line)) for line in text.splitlines()) <= 60
 
 
 # Arguments, exit code, and everything on standard error

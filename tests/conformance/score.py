@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import linecache
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,26 +37,22 @@ class Score:
 # --- executions -------------------------------------------------------------------------------------------------------------------
 
 
-def not_yet(case: Mapping[str, Any]) -> str | None:
-    """The part of the language that a case needs and Express does not have yet."""
-    if case.get("query_language") != "JSONPath":
-        return "JSONata"
-    features = case.get("features") or ()
-    if any(feature.endswith((".Assign", "variable reference $var")) for feature in features):
-        return "variables"
-    return None
-
-
 def executions() -> Iterator[Score]:
     verdict = data.tool("compare").verdict
-    for case in data.cases("executions"):
-        missing = not_yet(case)
-        if missing:
-            yield Score("executions", case["group"], case["id"], not_yet=missing)
-            continue
+    for case in map(_named, data.cases("executions")):
         actual = execute(case)
         found = verdict(case, actual)
         yield Score("executions", case["group"], case["id"], bool(found["ok"]), bool(found["ok_strict"]), None, case["expected"], actual)
+
+
+_SHORT = re.compile(r"([_-])u([0-9]{4})(?!\w)")
+
+
+def _named(case: dict[str, Any]) -> dict[str, Any]:
+    """Functions were named with eight random characters on AWS, for which the data has ``u0001`` and the like. Their number shows: in the
+    Content-Length of what a function was given that has its name in it."""
+    named: dict[str, Any] = json.loads(_SHORT.sub(r"\1u000\2", json.dumps(case)))
+    return named
 
 
 def execute(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,9 +144,6 @@ def test_state() -> Iterator[Score]:
     compare = data.tool("compare")
     for case in data.cases("test_state"):
         actual = tested(case)
-        if NOT_YET in str(actual.get("cause")):
-            yield Score("test_state", _theme(case), case["id"], not_yet="JSONata")
-            continue
         found = compare.verdict(case, actual)
         strict = bool(found["ok_strict"])
         if strict and "response" in case["expected"]:
@@ -223,16 +217,16 @@ def real() -> Iterator[Score]:
             except Exception as error:  # a defect
                 yield Score("real definitions", "all", case["id"], got=_crashed(error))
                 continue
-        if any(problem.code == NOT_YET for problem in problems):
-            yield Score("real definitions", "all", case["id"], not_yet="JSONata or variables")
-            continue
         right = all(_is_forbidden(problem) for problem in problems)
         yield Score("real definitions", "all", case["id"], right, right, None, [], problems)
 
 
-# What asl-validator calls valid and AWS Express does not
+# What asl-validator calls valid and AWS Express does not, or the other way round
 DECIDED_OTHERWISE = {
+    "invalid-jsonata-surround-syntax-no-spaces.json": "{% first and %} last is all it takes (developer guide, 'Transforming data')",
     "valid-task-batch.json": "Express workflows have no .sync (developer guide, 'Integrating services')",
+    "valid-task-timeout-jsonata.json": "its resource is none that AWS knows (developer guide, 'Task state')",
+    "valid-assign.asl.json": "a variable's name is a Unicode identifier (developer guide, 'Passing data between states with variables')",
     "valid-task-credentials.json": "its resource is none that AWS knows, its Credentials lack RoleArn (developer guide, 'Task state')",
 }
 
@@ -240,15 +234,11 @@ DECIDED_OTHERWISE = {
 def lint() -> Iterator[Score]:
     for case in data.cases("lint_definitions"):
         problems = _errors(express.check(case["text"]))
-        if any(problem.code == NOT_YET for problem in problems):
-            yield Score("lint definitions", case["expected"], case["id"], not_yet="JSONata or variables")
-            continue
-        wanted = "invalid" if case["id"] in DECIDED_OTHERWISE else case["expected"]
+        wanted = case["expected"]
+        if case["id"] in DECIDED_OTHERWISE:
+            wanted = "invalid" if wanted == "valid" else "valid"
         right = wanted == ("invalid" if problems else "valid")
         yield Score("lint definitions", case["expected"], case["id"], right, right, None, wanted, problems)
-
-
-NOT_YET = "NOT_SUPPORTED_YET"
 
 
 def _errors(problems: Iterable[Problem]) -> list[Problem]:

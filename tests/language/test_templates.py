@@ -57,10 +57,6 @@ def test_a_template_becomes_an_expression_and_its_constant_parts_are_folded(para
             ),
         ),
         ({"x": 1, "x.$": "$.a"}, "/States/A/Parameters: The field 'x' is given twice: as 'x' and as 'x.$'"),
-        (
-            {"x.$": "$total"},
-            "/States/A/Parameters/x.$: this version of Express does not run variables such as '$total' yet",
-        ),
     ],
 )
 def test_a_wrong_field_of_a_template_is_reported_at_the_object_around_it(parameters: Any, expected: str) -> None:

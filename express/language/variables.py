@@ -1,0 +1,72 @@
+"""Assign, as JSON, in; typed Assignments out. Also: may a variable have this name, may this scope assign it."""
+
+from __future__ import annotations
+
+from express.language import embedded, templates
+from express.language.fields import Fields
+from express.language.findings import Findings, below, shown
+from express.language.model import Assignments, Expression
+
+NAME = 80  # AWS: characters of a variable's name
+RESERVED = "states"
+
+
+class Scopes:
+    """The Assigns of one definition. Every machine is a scope: it reads the variables of those around it, and cannot assign them.
+
+    AWS lets the Catch of a Parallel or Map assign what the states inside have assigned for themselves: what only Catchers assign is nobody
+    else's.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str], str] = {}  # by machine and name, the place of the first Assign
+        self._assigns: list[tuple[str, str, str]] = []
+
+    def assigns(self, machine: str, name: str, location: str) -> None:
+        """Somewhere in ``machine`` (its location) ``name`` is assigned, at ``location``."""
+        if "/Catch/" not in location.removeprefix(machine):
+            self._first.setdefault((machine, name), location)
+        self._assigns.append((machine, name, location))
+
+    def check(self, findings: Findings) -> None:
+        """Once everything is read: an outer Assign may come after an inner one."""
+        for machine, name, location in self._assigns:
+            around = machine
+            while around:
+                around = around.rpartition("/States/")[0]
+                if (outer := self._first.get((around, name))) is not None:
+                    findings.error(location, f"the variable {shown(name)} belongs to a scope around this one, which assigns it at {outer}")
+                    break
+
+
+def assignments(fields: Fields, machine: str, scopes: Scopes, members: tuple[str, ...] | None = None) -> Assignments:
+    """The Assign of a state, a rule or a Catcher of ``machine``. In JSONata ``members`` are those of ``$states`` that there are."""
+    if "Assign" not in fields:
+        return ()
+    raw, location, findings = fields.raw["Assign"], fields.at("Assign"), fields.findings
+    if not isinstance(raw, dict):
+        findings.error(location, f"expected an object with variables and their values, found {shown(raw)}")
+        return ()
+    found: list[tuple[str, Expression]] = []
+    for key, value in raw.items():
+        name = key if members is not None else key.removesuffix(".$")
+        _check_name(name, below(location, key), findings)
+        scopes.assigns(machine, name, below(location, key))
+        if members is not None:
+            found.append((name, embedded.parse(value, below(location, key), findings, members)))
+        elif name != key and name in raw:
+            findings.error(location, f"The variable {shown(name)} is given twice: as {shown(name)} and as {shown(key)}")
+        elif name == key:
+            found.append((name, templates.parse(value, below(location, key), findings)))
+        elif (expression := templates.dynamic(key, value, location, findings)) is not None:
+            found.append((name, expression))
+    return tuple(found)
+
+
+def _check_name(name: str, location: str, findings: Findings) -> None:
+    if name == RESERVED:
+        findings.error(location, f"the variable {shown(name)} is reserved: it cannot be assigned")
+    elif not name.isidentifier():
+        findings.error(location, f"a variable's name is a letter followed by letters, digits or '_', found {shown(name)}")
+    elif len(name) > NAME:
+        findings.error(location, f"a variable's name has 1 to {NAME} characters, found one of {len(name)}")
