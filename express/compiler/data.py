@@ -161,6 +161,20 @@ def paths(node: Any, root: str) -> Iterator[Path]:
             yield from paths(inner, root)
 
 
+def queries(node: Any) -> Iterator[Jsonata]:
+    """All JSONata below a node, but not that of the machines inside it."""
+    if isinstance(node, Jsonata):
+        yield node
+    elif isinstance(node, Machine):
+        return
+    elif isinstance(node, msgspec.Struct):
+        for name in node.__struct_fields__:
+            yield from queries(getattr(node, name))
+    elif isinstance(node, tuple):
+        for inner in node:
+            yield from queries(inner)
+
+
 def mentions(node: Any, *wanted: str) -> bool:
     """Whether a state may read a field of the Context Object, or something around or below it (``State``, ``EnteredTime``)."""
     return any(_may_meet(found.segments, wanted) for found in paths(node, "$$"))

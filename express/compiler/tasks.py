@@ -138,6 +138,11 @@ class _Task:
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
         timeout = self._timeout(scope)
+        # Nothing here uses them, but they may fail
+        if isinstance(state.heartbeat_seconds, Jsonata):
+            source.statement("", number(frame, state.heartbeat_seconds, scope, "HeartbeatSeconds"))
+        if state.credentials is not None and any(data.queries(state.credentials)):
+            source.statement("", data.expression(state.credentials, scope, "Credentials"))
         payload: Piece = Leaf(scope.variable)
         if state.parameters is not None:
             payload = given(frame, state, scope)
@@ -166,6 +171,8 @@ class _Task:
     def _given_away(self) -> bool:
         """Whether nobody looks at the payload, or at anything in it, once the function has it; and nothing is in it twice."""
         state = self.state
+        if any("input" in query.states for query in data.queries((state.output, state.assign, state.catch))):
+            return False
         if state.retry or state.result_path != ROOT or not self.frame.facts.exclusive:
             return False
         if data.shared(state.parameters) or not only_once(state.parameters):

@@ -1,20 +1,12 @@
-"""What a variable is before anything was assigned to it."""
+"""What a variable is before anything was assigned to it: what JSONata has for nothing."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from express.runtime.jsonata import UNDEFINED
 
-class Unset:
-    """The class of ``UNSET``, which no JSON value is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET = Unset()
+UNSET: Final = UNDEFINED
 
 
 def those_set(values: dict[str, Any]) -> dict[str, Any]:

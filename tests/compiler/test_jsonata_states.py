@@ -289,6 +289,26 @@ def test_what_a_function_does_to_its_arguments_is_not_seen_afterwards(compiled: 
     assert output(compiled(definition, functions={"spoil": spoil}), {"l": [1]}) == {"r": [1, "spoilt"], "i": [1], "v": [1]}
 
 
+@pytest.mark.parametrize("field", ["Output", "Assign"])
+def test_what_a_function_does_to_the_input_is_not_seen_afterwards(compiled: Compiled, field: str) -> None:
+    def spoil(event: Any) -> Any:
+        event["l"].append("spoilt")
+        return 1
+
+    seen = q("$states.input.l")
+    fields: dict[str, Any] = {"Output": seen} if field == "Output" else {"Assign": {"v": seen}}
+    definition = jsonata(A=task("spoil", **fields), B=pass_(Output=q("$v")) if field == "Assign" else pass_())
+    assert output(compiled(definition, functions={"spoil": spoil}), {"l": [1]}) == [1]
+
+
+@pytest.mark.parametrize("fields", [{"HeartbeatSeconds": q("$nothing")}, {"Credentials": {"RoleArn": q("$nothing")}}])
+def test_what_is_of_no_use_here_fails_all_the_same(compiled: Compiled, fields: dict[str, Any]) -> None:
+    error, cause = failure(compiled(jsonata(A=task("echo", **fields)), functions={"echo": echo}), {})
+    assert error == QUERY
+    assert cause is not None
+    assert "The JSONata expression '$nothing' specified for the field" in cause
+
+
 # --- Map and Parallel -------------------------------------------------------------------------------------------------------------
 
 
