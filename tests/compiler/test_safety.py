@@ -42,14 +42,21 @@ def definition(words: list[str]) -> dict[str, Any]:
     number = {"Variable": quoted(field), "NumericGreaterThan": 1, "Next": b}
     same = {"Variable": quoted(field), "StringEquals": text, "Next": b}
     like = {"Variable": quoted(key), "StringMatches": pattern.replace("\\", ""), "Next": b}
-    catch = [{"ErrorEquals": [error], "Next": e, "ResultPath": quoted(key)}]
+    catch = [{"ErrorEquals": [error], "Next": e, "ResultPath": quoted(key), "Assign": {"caught": {key: text, f"{field}.$": "$"}}}]
+    assign = {"plain": text, "path.$": quoted(field), "made": {key: text, f"{field}.$": "$plain", "inner": [{f"{text}.$": quoted(key)}]}}
+    query = "{% " + json.dumps(text) + " & $plain %}"
     return {
         "Comment": text,
         "StartAt": a,
         "States": {
             a: {"Comment": text, **choice(number, same, like, {"Variable": quoted(text), "IsPresent": True, "Next": b}, default=c)},
             b: pass_(Parameters={key: text, f"{field}.$": quoted(field), "inner": [{f"{text}.$": "$"}]}, ResultPath=quoted(key), Next=c),
-            c: pass_(Result={key: text, "more": [text, error]}, ResultPath=quoted(field), Next=d),
+            c: pass_(Result={key: text, "more": [text, error]}, ResultPath=quoted(field), Next="Variables"),
+            "Variables": pass_(Assign=assign, Next="Jsonata"),
+            "Jsonata": {
+                **pass_(Output={key: query, field: [text, query]}, Assign={"made": {text: query}}, Next=d),
+                "QueryLanguage": "JSONata",
+            },
             d: task("f", Parameters={f"{key}.$": quoted(key)}, ResultSelector={text: error}, ResultPath=quoted(text), Catch=catch, Next=e),
             e: {"Type": "Fail", "Error": error, "Cause": text},
         },
