@@ -42,6 +42,7 @@ def find(definition: Any, name: str | None, variables: Mapping[str, Any], setter
 
     ``setter`` is a Pass state that sets the ``variables``.
     """
+    prelude = _prelude(setter) if variables else None
     findings = Findings()
     raw = text.read(definition, findings)
     if raw is text.ABSENT or not isinstance(raw, dict):
@@ -59,7 +60,7 @@ def find(definition: Any, name: str | None, variables: Mapping[str, Any], setter
         raise RequestError("ValidationException", "State not found in definition")
     written = _at(raw, state.location)
     jsonata = (written.get("QueryLanguage") or raw.get("QueryLanguage")) == "JSONata"
-    return Subject(state, written, workflow, jsonata, _prelude(setter) if variables else None)
+    return Subject(state, written, workflow, jsonata, prelude)
 
 
 def invalid(problems: list[Problem]) -> RequestError:

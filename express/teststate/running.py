@@ -60,10 +60,10 @@ def run(
     execution.variables = variables
     executor.run(program, value, execution)
     visit = log.visited(state.location)[0]
-    failed = visit.failures[-1] if visit.failures else None
-    if failed is None or not isinstance(state, Fallible):
+    if visit.error is None or not isinstance(state, Fallible):
         return Ran(visit, None, None)
-    return Ran(visit, _retrier(state, StateError(failed.error, failed.cause)), failed.delay)
+    retrier = _retrier(state, StateError(visit.error, visit.cause))
+    return Ran(visit, retrier, visit.failures[-1].delay if visit.failures else None)
 
 
 def _tested(state: State, retries: int) -> State:

@@ -157,6 +157,13 @@ CASES = {
         {**same({}, "afterInputPath", "afterParameters"), "errorDetails": {"retryIndex": 1}},
         {"mock": BUSY, "state_configuration": {"retrierRetryCount": 2}},
     ),
+    "Task, tried as often as its only retrier wants": Case(
+        task(Retry=RETRY[1:]),
+        {},
+        FAILED,
+        {**same({}, "afterInputPath", "afterParameters"), "errorDetails": {"retryIndex": 0}},
+        {"mock": BUSY, "state_configuration": {"retrierRetryCount": 2}},
+    ),
     "Task, caught": Case(
         task(Catch=CATCH),
         {"n": 1},
