@@ -16,6 +16,7 @@ from express.errors import ConfigurationError, MissingFile, UnreadableFile
 from express.options import CONNECTED_BY, AwsConnection, KafkaConnection, RedisConnection, SinkOptions, SourceOptions
 from express.options import Connection as AnyConnection
 from express.runtime import limits
+from express.turns import Order
 from express.units import size_text
 
 DEFAULT_OPS = "127.0.0.1:9464"
@@ -59,7 +60,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     sink: str | None = None
     dead_letter: str | None = None
-    order: Literal["unordered", "key", "partition"] = "unordered"
+    order: Order = "unordered"
     in_flight: InFlight = InFlight()
     commit_every: Duration = 0.2
     drain: Duration = 20.0
@@ -116,6 +117,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     sink_options: SinkOptions
     dead_letter: Address | None
     dead_letter_options: SinkOptions
+    order: Order
     in_flight: InFlight
     commit_every: float
     drain: float
@@ -233,8 +235,6 @@ class _Validation:
             known = ", ".join(self._settings.workflows) or "none"
             self._problem((*field, "workflow"), f"there is no workflow {pipeline.workflow!r} (there are: {known})")
         name = self._name(number, pipeline)
-        if pipeline.order != "unordered":
-            self._problem((*field, "order"), f"this version of Express does not have order: {pipeline.order} yet, only unordered")
         if pipeline.in_flight.records < 1:
             self._problem((*field, "in_flight", "records"), "expected at least 1")
         if pipeline.in_flight.bytes < self._settings.limits.payload:
@@ -266,6 +266,7 @@ class _Validation:
             sink_options=self._sink_options(name, sink, False),
             dead_letter=dead_letter[0] if dead_letter else None,
             dead_letter_options=self._sink_options(name, dead_letter, True),
+            order=pipeline.order,
             in_flight=pipeline.in_flight,
             commit_every=pipeline.commit_every,
             drain=pipeline.drain,

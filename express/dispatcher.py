@@ -37,6 +37,7 @@ from express.runtime.context import Message
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
 from express.sinks import Sink
 from express.sources import LEAVING, Assignment, EndOfSource, Source
+from express.turns import Order, Turns
 
 PATIENCE = 0.2  # seconds to wait for room before the source is paused; shorter than it takes a source to pause and resume
 GLANCE = 0.05  # seconds between looks at what does not announce that it has room again
@@ -86,6 +87,7 @@ class Dispatcher:
         metrics: PipelineMetrics,
         limits: Limits | None = None,
         kind: str = "memory",
+        order: Order = "unordered",
     ) -> None:
         self.name, self.source, self.metrics = name, source, metrics
         self.limits = limits = limits or Limits()
@@ -94,6 +96,8 @@ class Dispatcher:
         self._room = Room(limits.records, limits.bytes, metrics, self._busy)
         self._endings = Endings(name, program, sink, dead_letter, metrics, executor.clock, kind, self._release, self._fail)
         self._evaluation = Evaluation(program, executor, self._endings, limits.payload, limits.execution, kind)
+        # A program that never waits runs one after the other as it is
+        self._order: Order = "unordered" if program.plain else order
         self._committer = Committer(name, source, self._lanes, metrics, self._fail)
         self._stopping = False
         self._failure: Exception | None = None
@@ -205,7 +209,8 @@ class Dispatcher:
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
         for assignment in assignments:
-            self._lanes[assignment] = lane = Lane(assignment, self._evaluation.done)
+            turns = Turns(self._order) if self._order != "unordered" else None
+            self._lanes[assignment] = lane = Lane(assignment, self._evaluation.done, turns)
             lane.closing = self._over
 
     async def revoked(self, assignments: Sequence[Assignment]) -> None:
@@ -225,6 +230,8 @@ class Dispatcher:
         """Takes no more of these, lets executions end within the drain deadline, gives up the rest, waits for acknowledgements."""
         for lane in lanes:
             lane.closing = True
+            if lane.turns is not None:
+                self._release(lane.assignment, lane.turns.give_up())
         self._notice()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (0.0 if self._endings.gone else self.limits.drain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from express.runtime.context import Execution, Message
 from express.runtime.decoding import Undecodable
 from express.runtime.values import loads
 from express.sinks import Entry
+from express.turns import Turns
 
 STINT = 0.010  # seconds of running events after which the loop gets a turn,
 STINT_EVENTS = 500  # or so many events
@@ -93,38 +95,63 @@ class Evaluation:
 
     def _begin(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
         """As ``_evaluate`` for a program that can wait: what has not ended by itself ends through ``done``."""
-        program, kind, clock, endings = self._program, self._kind, self._clock, self._endings
-        start, time, payload, seconds = self._executor.start, clock.time, self._payload, self._seconds
+        time, endings, turns = self._clock.time, self._endings, lane.turns
         until = time() + STINT
         for message in messages[index : index + STINT_EVENTS]:
             now = time()
             if now >= until or endings.unsaved:
                 break
             index += 1
-            value = message.value
-            if value is not None and len(value) > payload:
-                self._too_large(lane, message)
-                continue
-            try:
-                event = None if value is None else loads(value)
-            except ValueError as error:
-                endings.poison(lane, message, dead_letters.UNDECODABLE, str(error))
-                continue
-            execution = Execution(program, event, now, now + seconds, message, kind, clock)
-            outcome = start(program, event, execution, lane.done)
-            if outcome is None:
-                lane.running.add(execution)
-            else:
-                endings.route(lane, message, outcome)
+            if turns is None or not turns.waits(message):
+                self._one(lane, message, now)
         endings.hand_over()
         return index
+
+    def _one(self, lane: Lane, message: Message, now: float) -> bool:
+        """Runs a message as far as it goes; True when it waits for something."""
+        value = message.value
+        if value is not None and len(value) > self._payload:
+            self._too_large(lane, message)
+            return False
+        try:
+            event = None if value is None else loads(value)
+        except ValueError as error:
+            self._endings.poison(lane, message, dead_letters.UNDECODABLE, str(error))
+            return False
+        program = self._program
+        execution = Execution(program, event, now, now + self._seconds, message, self._kind, self._clock)
+        outcome = self._executor.start(program, event, execution, lane.done)
+        if outcome is not None:
+            self._endings.route(lane, message, outcome)
+            return False
+        lane.running.add(execution)
+        if lane.turns is not None:
+            lane.turns.take(message)
+        return True
 
     def done(self, lane: Lane, execution: Execution, outcome: Outcome) -> None:
         """Called by the executor, once for each execution that waited."""
         lane.running.discard(execution)
         assert execution.message is not None
         self._endings.route(lane, execution.message, outcome)
+        if lane.turns is not None:
+            self._next(lane, lane.turns, execution.message)
         self._endings.hand_over_soon()
+
+    def _next(self, lane: Lane, turns: Turns, message: Message) -> None:
+        """The turn of a message is over; the next ones of its key run, until one of them waits. Results are handed over in this order."""
+        time, endings = self._clock.time, self._endings
+        until = time() + STINT
+        while not lane.closing and not endings.unsaved:
+            now = time()
+            if now >= until:
+                asyncio.get_running_loop().call_soon(self._next, lane, turns, message)
+                break
+            following = turns.next(message)
+            if following is None or self._one(lane, following, now):
+                break
+            message = following
+        endings.hand_over_soon()
 
     def _too_large(self, lane: Lane, message: Message) -> None:
         size = len(message.value or b"")

@@ -9,19 +9,20 @@ from express.outcome import Outcome
 from express.runtime.context import Execution, Message, execution_name
 from express.runtime.limits import NAME_CHARACTERS
 from express.sources import Assignment
+from express.turns import Turns
 
 Done = Callable[["Lane", Execution, Outcome], None]
 
 
 class Lane:
     """What is on its way of one assignment. ``closing``: nothing more of it is taken or begun. ``running``: executions that wait for
-    something; ``done`` is what the executor calls when they end. ``prefix`` and the offset make an execution's name, unless records have
-    names of their own."""
+    something; ``done`` is what the executor calls when they end. ``turns``: whose turn it is, where order matters. ``prefix`` and
+    the offset make an execution's name, unless records have names of their own."""
 
-    __slots__ = ("assignment", "closing", "done", "prefix", "running")
+    __slots__ = ("assignment", "closing", "done", "prefix", "running", "turns")
 
-    def __init__(self, assignment: Assignment, done: Done) -> None:
-        self.assignment, self.closing = assignment, False
+    def __init__(self, assignment: Assignment, done: Done, turns: Turns | None = None) -> None:
+        self.assignment, self.closing, self.turns = assignment, False, turns
         self.running: set[Execution] = set()
         self.done = partial(done, self)
         prefix = f"{assignment.topic}-{assignment.partition}-"

@@ -198,7 +198,9 @@ class Worker:
             drain=route.drain,
         )
         scheme = route.source.scheme
-        return Dispatcher(route.name, part.program, part.source, part.sink, part.dead_letter, executor, part.metrics, limits, scheme)
+        return Dispatcher(
+            route.name, part.program, part.source, part.sink, part.dead_letter, executor, part.metrics, limits, scheme, route.order
+        )
 
     async def _main_loop(self) -> list[Summary]:
         began = time.monotonic()

@@ -19,6 +19,7 @@ from express.runtime.failures import ExecutionTimedOut, StateError
 from express.runtime.suspensions import sleep
 from express.runtime.values import dumps
 from express.sinks.memory import MemorySink
+from express.turns import Order
 
 
 def obey(event: Any, execution: Execution) -> Any:
@@ -92,6 +93,7 @@ class Pipeline:
         dead_letter: MemorySink | bool = True,
         clock: Clock | None = None,
         seconds: float = 300.0,
+        order: Order = "unordered",
         **limits: Any,
     ) -> None:
         self.log = log or Log("orders", partitions)
@@ -110,12 +112,13 @@ class Pipeline:
             self.executor,
             self.metrics,
             Limits(**{"commit_every": 0.02, "drain": 1.0, **limits}),
+            order=order,
         )
         self.task: asyncio.Task[Summary] | None = None
 
-    def send(self, *events: Any, partition: int = 0) -> None:
+    def send(self, *events: Any, partition: int = 0, key: bytes | None = b"key") -> None:
         for event in events:
-            self.log.append(event if isinstance(event, bytes) else orjson.dumps(event), b"key", partition=partition)
+            self.log.append(event if isinstance(event, bytes) else orjson.dumps(event), key, partition=partition)
 
     async def run(self) -> Summary:
         try:

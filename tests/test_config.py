@@ -307,14 +307,6 @@ WRONG_PIPELINES = {
         "source: 'memory:', workflow: orders, sink: 'nats://x/y'",
         f".sink: nats://x/y: this version of Express has no nats: sink; it has {SINK_LIST}",
     ),
-    "order by key": (
-        "source: 'memory:', workflow: orders, order: key",
-        ".order: this version of Express does not have order: key yet, only unordered",
-    ),
-    "order by partition": (
-        "source: 'memory:', workflow: orders, order: partition",
-        ".order: this version of Express does not have order: partition yet, only unordered",
-    ),
     "nothing in flight": ("source: 'memory:', workflow: orders, in_flight: {records: 0}", ".in_flight.records: expected at least 1"),
     "in flight below one event": (
         "source: 'memory:', workflow: orders, in_flight: {bytes: 1KiB}",
@@ -356,6 +348,12 @@ def test_two_sinks_cannot_share_a_file(folder: Path) -> None:
     assert problems(folder, f"{MINIMAL.splitlines()[0]}\npipelines: [{pipeline}]\n") == [
         "express.yaml:2: pipelines: the sink of pipeline orders and the dead letters of pipeline orders would both write a"
     ]
+
+
+@pytest.mark.parametrize("order", ["unordered", "key", "partition"])
+def test_a_pipeline_says_in_which_order_its_events_run(folder: Path, order: str) -> None:
+    (route,) = routes(folder, MINIMAL.replace("workflow: orders}", f"workflow: orders, order: {order}}}"))
+    assert route.order == order
 
 
 def test_all_problems_are_named_at_once_in_the_order_of_the_file(folder: Path) -> None:

@@ -52,7 +52,8 @@ ROOMS: dict[str, set[str]] = {
     "express.room": {"express.observers"},
     "express.dead_letters": {"express.outcome", "express.runtime"},
     "express.envelopes": {"express.sinks", "express.runtime.values"},
-    "express.lane": {"express.outcome", "express.runtime", "express.sources"},
+    "express.turns": {"express.runtime"},
+    "express.lane": {"express.outcome", "express.runtime", "express.sources", "express.turns"},
     "express.endings": {
         "express.clock",
         "express.dead_letters",
@@ -71,6 +72,7 @@ ROOMS: dict[str, set[str]] = {
         "express.outcome",
         "express.runtime",
         "express.sinks",
+        "express.turns",
     },
     "express.committer": {"express.commits", "express.observers", "express.sources"},
     "express.dispatcher": {
@@ -83,6 +85,7 @@ ROOMS: dict[str, set[str]] = {
         "express.room",
         "express.runtime",
         *CONTRACTS,
+        "express.turns",
     },
     # how it is started
     "express.registry": CONTRACTS,
@@ -90,7 +93,14 @@ ROOMS: dict[str, set[str]] = {
     "express.redis": CONTRACTS,  # what the Redis source and the Redis sink share
     "express.kafka": CONTRACTS,  # what the Kafka source and the Kafka sink share
     "express.connections": CONTRACTS,
-    "express.config": {"express.connections", "express.registry", "express.documents", "express.runtime.limits", *CONTRACTS},
+    "express.config": {
+        "express.connections",
+        "express.registry",
+        "express.documents",
+        "express.runtime.limits",
+        *CONTRACTS,
+        "express.turns",
+    },
     "express.loading": {"express.program", "express.tasks"},
     "express.progress": {"express.observers", "express.units"},
     "express.leaving": set(),

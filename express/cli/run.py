@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,14 @@ failure stops the pipeline, with exit code 1. SIGTERM and Ctrl-C drain; a second
 _workers: list[Worker] = []
 
 
+class Order(StrEnum):
+    """As in the configuration."""
+
+    UNORDERED = "unordered"
+    KEY = "key"
+    PARTITION = "partition"
+
+
 def command(
     definition: Annotated[Path | None, typer.Argument(metavar="DEFINITION", help="A file in JSON or YAML.")] = None,
     source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where events come from.")] = None,
@@ -50,13 +59,15 @@ def command(
     drain: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="How long a stop may take.  [default: 20s]")] = None,
     in_flight: Annotated[int | None, typer.Option(metavar="N", min=1, help="Records in flight.  [default: 500]")] = None,
     commit_every: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="Between commits.  [default: 200ms]")] = None,
+    order: Annotated[Order | None, typer.Option(help="One at a time of each key or partition.  [default: unordered]")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow's name.  [default: the file's]")] = None,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
 ) -> int:
     """Runs workflows over events: from one definition and flags, or several pipelines from a configuration."""
     flags = {
         "DEFINITION": definition, "--source": source, "--sink": sink, "--dead-letter": dead_letter, "--functions": functions,
-        "--drain": drain, "--in-flight": in_flight, "--commit-every": commit_every, "--name": name, "--substitute": substitute,
+        "--drain": drain, "--in-flight": in_flight, "--commit-every": commit_every, "--order": order, "--name": name,
+        "--substitute": substitute,
     }  # fmt: skip
     given = [flag for flag, value in flags.items() if value]
     if configuration is not None:
@@ -67,7 +78,7 @@ def command(
         raise usage("expected a DEFINITION with --source, or -c FILE")
     if source is None:
         raise usage("expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or kafka://localhost:9092/orders?group=orders")
-    pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every}
+    pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every, "order": order and order.value}
     values = substitutions.parsed(substitute)
     return _run(_from_flags(definition, source, functions or [], values, pipeline, in_flight, name, ops))
 

@@ -1,0 +1,60 @@
+"""Messages of one assignment in, those that may run now out: one at a time of each key, or of the whole partition, in offset order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from express.runtime.context import Message
+
+Order: TypeAlias = Literal["unordered", "key", "partition"]
+
+
+class Turns:
+    """Whose turn it is. A turn lasts from the start of an execution until it has ended and its result or dead letter was handed over to the
+    sink: retries are inside it. Records without a key have nothing to be in order with: by key, each runs at once.
+
+    What waits for its turn has been taken from the source and counts as in flight.
+    """
+
+    __slots__ = ("_by_key", "_waiting")
+
+    def __init__(self, order: Literal["key", "partition"]) -> None:
+        self._by_key = order == "key"
+        self._waiting: dict[bytes, deque[Message]] = {}  # by the key whose turn is taken; of a partition, by none
+
+    def _key(self, message: Message) -> bytes | None:
+        return message.key if self._by_key else b""
+
+    def waits(self, message: Message) -> bool:
+        """Whether somebody else's turn it is; then the message is kept until ``next`` gives it out."""
+        if not self._waiting:  # as always when nothing is slow
+            return False
+        key = self._key(message)
+        queue = self._waiting.get(key) if key is not None else None
+        if queue is None:
+            return False
+        queue.append(message)
+        return True
+
+    def take(self, message: Message) -> None:
+        """The message's execution goes on: nobody else of its key may begin."""
+        if (key := self._key(message)) is not None:
+            self._waiting.setdefault(key, deque())
+
+    def next(self, message: Message) -> Message | None:
+        """The message's turn is over: whose it is now, if somebody waits."""
+        key = self._key(message)
+        queue = self._waiting.get(key) if key is not None else None
+        if queue:
+            return queue.popleft()
+        if key is not None:
+            self._waiting.pop(key, None)
+        return None
+
+    def give_up(self) -> Sequence[Message]:
+        """All that wait: they will not run here."""
+        waiting = [message for queue in self._waiting.values() for message in queue]
+        self._waiting.clear()
+        return waiting
