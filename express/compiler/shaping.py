@@ -141,7 +141,7 @@ def _measured(frame: Frame, state: State, guarded: bool) -> Iterator[str]:
         yield "data"
         return
     yield "output"
-    with frame.source.block(f"if not {_measure(bound)}(output, {PAYLOAD}):"):
+    with frame.source.block(f"if not {measure(bound)}(output, {PAYLOAD}):"):
         frame.source.line(f"raise too_large({text(frame, state.name)})")
     frame.source.line("data = output")
     frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
@@ -171,13 +171,13 @@ def settle(frame: Frame, *, left: bool = True) -> None:
     """Measures now, if that is still to be done. ``left``: the state whose output it is has been left."""
     owed = frame.facts.owed
     if owed is not None:
-        measure = f"if not {_measure(frame.facts.bound)}(data, {PAYLOAD}):"
-        with frame.source.at(replace(frame.unit.place(owed), left=left)), frame.source.block(measure):
+        test = f"if not {measure(frame.facts.bound)}(data, {PAYLOAD}):"
+        with frame.source.at(replace(frame.unit.place(owed), left=left)), frame.source.block(test):
             frame.source.line(f"raise too_large({text(frame, owed.name)})")
         frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
 
 
-def _measure(bound: int) -> str:
+def measure(bound: int) -> str:
     """What measures data of at most ``bound`` bytes: text of many times the limit must not be made only to be counted."""
     return "at_most" if bound <= MANY * PAYLOAD else "at_most_shared"
 
@@ -248,7 +248,7 @@ def assign(
     sizes = [bound(node, size, scope.variables) for _, node in assignments]
     if sum(sizes) > PAYLOAD:
         values = targets[0] if len(targets) == 1 else f"[{', '.join(targets)}]"
-        with frame.source.block(f"if not {_measure(sum(sizes))}({values}, {PAYLOAD}):"):
+        with frame.source.block(f"if not {measure(sum(sizes))}({values}, {PAYLOAD}):"):
             frame.source.line(f"raise too_large({text(frame, state.name)})")
     return Assigned(
         tuple((name, local) for (name, _), local in zip(assignments, variables, strict=True)),

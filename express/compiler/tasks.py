@@ -146,6 +146,7 @@ class _Task:
         payload: Piece = Leaf(scope.variable)
         if state.parameters is not None:
             payload = given(frame, state, scope)
+        payload = self._limited(payload, scope)
         if self.function is not None and self._flat(payload, scope):
             payload = self._copied(scope.variable)
         elif not self._given_away():
@@ -163,6 +164,18 @@ class _Task:
         else:
             piece = _called(frame, state, self.name, payload, attempt, timeout)
         return Result(piece, PAYLOAD + (WRAPPING if self._wraps else 0), exclusive=True, whole=False)
+
+    def _limited(self, payload: Piece, scope: data.Scope) -> Piece:
+        """What Parameters make is measured where it can be over the limit by more than what a definition adds in names and constants."""
+        state, source = self.state, self.frame.source
+        received = shaping.received(self.frame.facts, state.input_path, scope)
+        most = received if state.parameters is None else bound(state.parameters, received, scope.variables)
+        if most <= PAYLOAD + WRAPPING:
+            return payload
+        source.statement("given = ", payload)
+        with source.block(f"if not {shaping.measure(most)}(given, {PAYLOAD}):"):
+            source.line(f"raise too_large({shaping.text(self.frame, state.name)})")
+        return Leaf("given")
 
     @property
     def _wraps(self) -> bool:

@@ -9,6 +9,8 @@ from express.language.fields import Fields
 from express.language.findings import DUPLICATE_LABEL, LABEL, NOT_DISTRIBUTED, shown
 
 FIELDS = ("ItemReader", "ItemBatcher", "ResultWriter")
+# AWS's guide has them for Distributed Maps only; its service takes them in an inline Map as well
+TOLERATED = ("ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
 INLINE, DISTRIBUTED = "INLINE", "DISTRIBUTED"
 
 _LABEL = 40
@@ -51,6 +53,10 @@ def mode(map_: Fields) -> str:
     for name in FIELDS:
         if name in map_ and found == INLINE:
             message = f"'{name}' is for a Distributed Map only: set ItemProcessor's ProcessorConfig to Mode DISTRIBUTED"
+            map_.findings.warning(map_.at(name), message, NOT_DISTRIBUTED)
+    for name in TOLERATED:
+        if name in map_ and found == INLINE and not any(field in map_ for field in FIELDS):
+            message = f"'{name}' counts in a Distributed Map only: one failed iteration fails this Map"
             map_.findings.warning(map_.at(name), message, NOT_DISTRIBUTED)
     return DISTRIBUTED if any(name in map_ for name in FIELDS) else found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from express.language.fields import Fields
-from express.language.findings import RESERVED_ERROR, below, shown
+from express.language.findings import RESERVED_ERROR, SHORT_DELAY, below, shown
 from express.language.model import ROOT, Catcher, Path, Retrier
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def retriers(state: Fields) -> tuple[Retrier, ...]:
         interval = fields.integer("IntervalSeconds", 1)
         delay = fields.integer("MaxDelaySeconds", 1, LONGEST_DELAY)
         if delay is not None and delay <= (interval or 1):
-            fields.error("MaxDelaySeconds", f"expected more than IntervalSeconds, which is {interval or 1}, found {delay}")
+            message = f"every pause lasts {delay} seconds: MaxDelaySeconds is not more than IntervalSeconds, which is {interval or 1}"
+            fields.findings.warning(fields.at("MaxDelaySeconds"), message, SHORT_DELAY)
         attempts = fields.integer("MaxAttempts", 0)
         rate = fields.number("BackoffRate", 1)
         jitter = fields.one_of("JitterStrategy", ("FULL", "NONE"), "NONE")

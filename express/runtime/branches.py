@@ -11,8 +11,8 @@ from express.runtime.failures import ExecutionTimedOut
 from express.runtime.limits import TRANSITIONS_PER_BREATH
 from express.runtime.suspensions import TIMEOUT, Fiber, Host, Suspension
 
-# AWS runs at most 40 iterations of an inline Map at a time; without a MaxConcurrency of its own a Map here does the same, which is also
-# what bounds its memory. A greater MaxConcurrency is honoured.
+# AWS runs at most 40 iterations of an inline Map at a time (Developer Guide, "Using Map state in Inline mode"); without a MaxConcurrency of
+# its own a Map here does the same, which is also what bounds its memory. A greater MaxConcurrency is honoured.
 CONCURRENCY = 40
 
 

@@ -317,10 +317,6 @@ ONE_NEXT = "One of these fields is required: [Next, End]"
                 "/States/A/Retry/0/JitterStrategy: expected FULL or NONE, found 'HALF'",
             ],
         ),
-        (
-            task(Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 5, "MaxDelaySeconds": 5}]),
-            ["/States/A/Retry/0/MaxDelaySeconds: expected more than IntervalSeconds, which is 5, found 5"],
-        ),
         (task(Catch=[{"ErrorEquals": ["E"]}]), ["/States/A/Catch/0: The field 'Next' is required but was missing"]),
         (task(Catch=[{"ErrorEquals": ["E"], "Next": "Chrage"}]), ["/States/A/Catch/0/Next: no state is named 'Chrage'"]),
         (

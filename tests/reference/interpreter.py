@@ -105,7 +105,7 @@ class Interpreter:
     # --- Machines and states --------------------------------------------------------------------------------------------------
 
     def machine(self, machine: dict[str, Any], data: Any, now: float, around: Around) -> tuple[Any, float]:
-        # AWS limits what goes into a branch, an iteration or a task as well, but where it would fail is not said anywhere
+        # AWS limits what goes into a branch or an iteration as well, but where it would fail is not said anywhere
         self.result.ambiguous |= len(text_of(data).encode()) > LIMIT
         own: Assigned = {}  # the variables of this scope: seen further in, gone when it ends
         name: str | None = machine["StartAt"]
@@ -185,7 +185,8 @@ class Interpreter:
             resource = state["Resource"]
             invoke = resource.endswith(":lambda:invoke")
             function = (payload["FunctionName"] if invoke else resource).split(":function:")[-1].split(":")[0]
-            self.result.ambiguous |= len(text_of(payload).encode()) > LIMIT
+            if len(text_of(payload).encode()) > LIMIT:
+                raise Failed("States.DataLimitExceeded", SAID, now)
             given = payload.get("Payload", {}) if invoke else payload
             answer = self.tasks(function, copied(given), attempt)
             if answer.waits:
