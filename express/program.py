@@ -50,17 +50,19 @@ class Program:
         *,
         metrics: bool,
         trace: bool = False,
-        rebind: Callable[[model.Task, Binding], Binding] | None = None,
+        rebind: Callable[[model.Fallible, Binding | None], Binding | None] | None = None,
     ) -> None:
-        """``rebind`` may put another binding in the place of what a Task would call: tests put mocks there."""
+        """``rebind`` may put another binding in the place of what a Task would call, or of all that is in a Parallel or Map (it is given
+        None for those): tests put mocks there."""
         self.workflow, self.name, self.sha256, self.traced = workflow, name, workflow.sha256, trace
         self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
         states = all_states(workflow)
         self.states = tuple(state.name for state in states)
         self._bound = _bind(states, functions or {}, missing)
         if rebind is not None:
-            tasks = {state.location: state for state in states if isinstance(state, model.Task)}
-            self._bound = {location: rebind(tasks[location], binding) for location, binding in self._bound.items()}
+            for state in states:
+                if isinstance(state, model.Fallible) and (binding := rebind(state, self._bound.get(state.location))) is not None:
+                    self._bound[state.location] = binding
         self.bindings: tuple[Binding, ...] = tuple(self._bound.values())
         self.metrics: WorkflowMetrics | None = None
         if metrics:

@@ -16,7 +16,6 @@ from express.language.model import (
     Not,
     Or,
     Parallel,
-    Path,
     State,
     Task,
     Wait,
@@ -98,8 +97,8 @@ def _about(state: State) -> str:
     if isinstance(state, Map):
         limit = state.max_concurrency
         at_a_time = f", {limit.value} at a time" if isinstance(limit, Literal) and limit.value else ""
-        items = getattr(state, "items_path", None)
-        return f"{f' over {items.text}' if isinstance(items, Path) and items.segments else ''}{at_a_time}"
+        over = expression(state.items) if state.items is not None else state.items_path.text if state.items_path.segments else ""
+        return f"{f' over {over}' if over else ''}{at_a_time}"
     if isinstance(state, Parallel):
         return f", {len(state.branches)} branches" if len(state.branches) > 1 else ""
     return ""
@@ -116,7 +115,7 @@ def resource(task: Task) -> str:
 
 def _invoked(task: Task) -> str | None:
     """The FunctionName of lambda:invoke, if the definition says it outright."""
-    given: Any = getattr(task, "arguments", None) or task.parameters
+    given: Any = task.parameters
     fields = dict(given.fields) if hasattr(given, "fields") else given.value if isinstance(given, Literal) else {}
     name = fields.get("FunctionName") if isinstance(fields, dict) else None
     name = name.value if isinstance(name, Literal) else name

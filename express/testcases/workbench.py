@@ -9,7 +9,7 @@ import msgspec
 
 from express import language
 from express.errors import DefinitionError
-from express.language.model import Fallible, Map, Parallel, State, Task, Workflow
+from express.language.model import Fallible, Literal, Map, Parallel, Pass, State, Task, Workflow
 from express.language.transitions import machines
 from express.loading import functions_of, located, name_of
 from express.program import Program
@@ -18,7 +18,6 @@ from express.tasks.lambdas import Missing
 from express.testcases.files import CaseFile, Mock
 from express.testcases.mocks import Mocked, Stage
 
-WHOLE = "arn:aws:states:::express:mock"  # the resource of a Parallel or Map that a case mocks as one task
 BEGIN = "(variables of the test)"  # a state before the first one
 
 
@@ -45,38 +44,21 @@ class Workbench:
         whole = frozenset(name for name in mocks if isinstance(self.states.get(name), Parallel | Map))
         key = (start_at, msgspec.json.encode(variables, order="sorted"), whole)
         if key not in self._programs:
-            workflow = _replaced(self.workflow, whole)
-            if start_at is not None:
-                workflow = _begun(workflow, start_at, variables)
-            self._programs[key] = Program(workflow, self.name, self._functions, "defer", metrics=False, trace=True, rebind=self._rebind)
+
+            def rebind(state: Fallible, real: Binding | None) -> Binding | None:
+                if isinstance(state, Task):
+                    return Mocked(state.name, state.resource, None if isinstance(real, Missing) else real, self.stage)
+                return Mocked(state.name, state.name, None, self.stage) if state.name in whole else None
+
+            workflow = self.workflow if start_at is None else _begun(self.workflow, start_at, variables)
+            self._programs[key] = Program(workflow, self.name, self._functions, "defer", metrics=False, trace=True, rebind=rebind)
         return self._programs[key]
-
-    def _rebind(self, task: Task, real: Binding) -> Binding:
-        return Mocked(task.name, task.resource, None if isinstance(real, Missing) else real, self.stage)
-
-
-def _replaced(workflow: Workflow, whole: frozenset[str]) -> Workflow:
-    """The same with some Parallel and Map states as Tasks: what goes in and out of them, Retry and Catch stay as they are."""
-    if not whole:
-        return workflow
-    replace = msgspec.structs.replace
-
-    def state(old: State) -> State:
-        if old.name in whole and isinstance(old, Fallible):
-            fields = {about.name: getattr(old, about.name) for about in msgspec.structs.fields(Fallible)}
-            return Task(**fields | {"parameters": None}, resource=WHOLE)
-        if isinstance(old, Parallel):
-            return replace(old, branches=tuple(replace(branch, states=states(branch.states)) for branch in old.branches))
-        if isinstance(old, Map):
-            return replace(old, processor=replace(old.processor, states=states(old.processor.states)))
-        return old
-
-    def states(old: dict[str, State]) -> dict[str, State]:
-        return {name: state(each) for name, each in old.items()}
-
-    return replace(workflow, states=states(workflow.states))
 
 
 def _begun(workflow: Workflow, start_at: str, variables: Mapping[str, Any]) -> Workflow:
-    """The same, begun in another state of its own."""
-    return msgspec.structs.replace(workflow, start_at=start_at)
+    """The same, begun in another state of its own, with variables that are set before it."""
+    if not variables:
+        return msgspec.structs.replace(workflow, start_at=start_at)
+    assign = tuple((name.removeprefix("$"), Literal(value)) for name, value in variables.items())
+    first = Pass(name=BEGIN, location=f"/States/{BEGIN}", assign=assign, next=start_at)
+    return msgspec.structs.replace(workflow, start_at=BEGIN, states={BEGIN: first, **workflow.states})

@@ -41,6 +41,32 @@ def test_a_condition_reads_as_people_write_it(rule: dict[str, Any], words: str) 
     assert [wording.label(each) for each in transitions(state)] == [words]
 
 
+def test_conditions_and_fields_in_jsonata_are_shown_as_they_are() -> None:
+    workflow = load(
+        {
+            "QueryLanguage": "JSONata",
+            "StartAt": "A",
+            "States": {
+                "A": {"Type": "Choice", "Choices": [{"Condition": "{% $states.input.n > 5 %}", "Next": "B"}], "Default": "M"},
+                "B": {"Type": "Wait", "Seconds": "{% $states.input.n %}", "Next": "C"},
+                "C": {"Type": "Fail", "Error": "{% $states.input.e %}"},
+                "M": {
+                    "Type": "Map",
+                    "Items": "{% $states.input.all %}",
+                    "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}},
+                    "End": True,
+                },
+            },
+        }
+    )
+    assert [wording.label(each) for each in transitions(workflow.states["A"])] == ["$states.input.n > 5", "otherwise"]
+    assert [wording.detail(workflow.states[name]) for name in "BCM"] == [
+        "Wait $states.input.n seconds",
+        "Fail $states.input.e",
+        "Map over $states.input.all",
+    ]
+
+
 DETAILS: list[tuple[dict[str, Any], str]] = [
     (task("price"), "Task price"),
     ({"Type": "Task", "Resource": f"{ARN}:price:live", "End": True}, "Task price"),

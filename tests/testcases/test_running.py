@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from express.testcases import collect
+from express.testcases import collect, suite
 from tests.testcases.conftest import RunCase
 
 GOOD = "mocks: {Ask: {result: 5}, Charge: {result: {id: 1}}, Mail: {result: mailed}}\n"
@@ -100,6 +100,23 @@ def test_a_whole_map_or_parallel_can_be_mocked(run_case: RunCase) -> None:
     )
     assert result.problems == []
     assert [visit.name for visit in result.visits] == ["HasItems", "Price", "Charge", "Tell"]
+
+
+def test_a_mocked_map_is_called_with_the_inputs_of_its_iterations(run_case: RunCase) -> None:
+    mocks = "mocks: {Price: {result: [9]}, Charge: {result: 1}, Tell: {result: told}}"
+    assert run_case(f"{ONE}{mocks}\nexpect: {{calls: {{Price: [[{{sku: s1}}]]}}}}").problems == []
+
+
+def test_a_mocked_map_can_fail_and_be_retried(folder: Path) -> None:
+    (folder / "m.asl.json").write_text(
+        '{"StartAt": "M", "States": {"M": {"Type": "Map", "End": true, "Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 5}],'
+        ' "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}}'
+    )
+    (folder / "m.test.yaml").write_text(
+        "cases:\n  a:\n    input: [1]\n    mocks: {M: [{errorOutput: {error: E}}, {result: 2}]}\n    expect: {output: 2, takes: 5s}\n"
+    )
+    (case,) = collect(folder / "m.test.yaml")
+    assert case.run().problems == []
 
 
 def test_a_map_that_is_mocked_in_one_case_runs_in_the_next(folder: Path) -> None:
@@ -225,3 +242,44 @@ def test_a_case_for_anybody_s_own_pytest_raises_what_differs(folder: Path) -> No
         f"{path}:3: bad",
         "  status: expected SUCCEEDED, found FAILED with Empty: an order without items, in /States/Empty",
     ]
+
+
+JSONATA = """
+{"QueryLanguage": "JSONata", "StartAt": "Quote", "States": {
+  "Quote": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:quote", "Arguments": "{% $states.input.sku %}",
+            "Assign": {"price": "{% $states.result.price %}"}, "Output": "{% $states.input %}", "Next": "Dear",
+            "Catch": [{"ErrorEquals": ["None"], "Assign": {"price": 0}, "Output": "{% $states.input %}", "Next": "Dear"}]},
+  "Dear": {"Type": "Choice", "Choices": [{"Condition": "{% $price > 100 %}", "Next": "Ask"}], "Default": "Buy"},
+  "Ask": {"Type": "Wait", "Seconds": "{% $price %}", "Next": "Buy"},
+  "Buy": {"Type": "Pass", "Output": {"sku": "{% $states.input.sku %}", "paid": "{% $price %}"}, "End": true}
+}}
+"""
+
+
+def test_jsonata_and_variables_are_tested_alike(folder: Path) -> None:
+    (folder / "buy.asl.json").write_text(JSONATA)
+    (folder / "buy.test.yaml").write_text(
+        """
+        cases:
+          dear:
+            input: {sku: s1}
+            mocks: {Quote: {result: {price: 120}}}
+            expect: {output: {sku: s1, paid: 120}, path: [Quote, Dear, Ask, Buy], takes: 120s, calls: {Quote: [s1]}}
+          unknown:
+            input: {sku: s1}
+            mocks: {Quote: {errorOutput: {error: None, cause: who knows}}}
+            expect: {output_has: {paid: 0}, path: [Quote, Dear, Buy]}
+          from the middle:
+            start_at: Dear
+            variables: {price: 300}
+            input: {sku: s2}
+            expect: {output: {sku: s2, paid: 300}, path: [Dear, Ask, Buy], takes: 5m}
+          a variable that nobody has set:
+            start_at: Buy
+            input: {sku: s2}
+            expect: {error: States.QueryEvaluationError}
+        """
+    )
+    cases = collect(folder / "buy.test.yaml")
+    assert [(case.name, case.run().problems) for case in cases] == [(case.name, []) for case in cases]
+    assert [each.missing for each in suite.run(cases).coverages] == [[]]
