@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from express.compiler import query_sizes
+from express.compiler.query_sizes import ENDLESS
 from express.language.model import (
     ArrayTemplate,
     Call,
@@ -26,7 +28,6 @@ from express.language.model import (
 from express.runtime.limits import PAYLOAD
 from express.runtime.values import size
 
-ENDLESS = 1 << 60  # no bound
 SHORT = 512  # bytes that these fields of the Context Object never reach
 SHORT_CONTEXT = frozenset({
     ("Execution", "Id"), ("Execution", "Name"), ("Execution", "StartTime"), ("Execution", "RoleArn"),
@@ -95,7 +96,7 @@ def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path])
         most = 0 if variable is None else variable.bound
         return most if all(isinstance(segment, (Name, Index)) for segment in node.segments) else 2 * most
     if isinstance(node, Jsonata):
-        return ENDLESS
+        return query_sizes.fixed(node, variables, paths)
     return _call(node, data, variables)
 
 

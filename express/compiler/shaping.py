@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from express.compiler import data
-from express.compiler.facts import ENDLESS, Facts, bound
+from express.compiler.facts import Facts, bound
+from express.compiler.query_sizes import ENDLESS
 from express.compiler.source import Display, Leaf, Piece, Use, call, flat, literal, uses
 from express.compiler.variables import reads
 from express.language.model import ROOT, Assignments, Expression, Fallible, Index, Name, ObjectTemplate, Path, Producer, State, Wait

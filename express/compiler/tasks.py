@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec.structs import replace
 
 from express.compiler import data, failures, jsonata, shaping
-from express.compiler.facts import ENDLESS, bound, only_once
+from express.compiler.facts import bound, only_once
+from express.compiler.query_sizes import ENDLESS
 from express.compiler.shaping import Assigned, Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
 from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Scalar, Task
