@@ -23,14 +23,14 @@ def unknown(code: str) -> str | None:
 
 def suppress(problems: list[Problem], definition: Any, ignore: Collection[str] = ()) -> list[Problem]:
     """``problems`` without what ``ignore`` and the Comments of ``definition`` (its JSON value) name, and what is wrong in Comments."""
-    ignored: dict[str, list[str]] = {code: [""] for code in ignore}
+    ignored: dict[str, set[str]] = {code: {""} for code in ignore}
     added: list[Problem] = []
     for location, comment in _comments(definition):
         for found in _IGNORE.finditer(comment):
             for code in re.split(r"\s*,\s*", found[1]):
                 reason = unknown(code)
                 if reason is None:
-                    ignored.setdefault(code, []).append(location)
+                    ignored.setdefault(code, set()).add(location)
                 else:
                     added.append(Problem("WARNING", UNKNOWN_CODE, f"{location}/Comment", reason))
     return [
@@ -39,8 +39,13 @@ def suppress(problems: list[Problem], definition: Any, ignore: Collection[str] =
 
 
 def _inside(problem: Problem, locations: Collection[str]) -> bool:
+    """Whether the problem is at one of these places or below it."""
+    if not locations:
+        return False
     place = "" if problem.location == WHOLE else problem.location
-    return any(place == location or place.startswith(f"{location}/") for location in locations)
+    while place and place not in locations:
+        place = place.rpartition("/")[0]
+    return place in locations
 
 
 def _comments(definition: Any) -> Iterator[tuple[str, str]]:

@@ -42,10 +42,13 @@ _OPPOSITES: dict[str, frozenset[str]] = {
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _EMPTY = frozenset({"a", "an", "the", "of", "for", "to", "and", "task", "step", "state", "back", "roll", "try"})
 _EVERYTHING = ("States.ALL", "States.TaskFailed")
+_STATES = 1_000  # of one machine: names are compared each with each
 
 
 def incomplete(machine: Machine) -> Iterator[Problem]:
     """Every place where a completed step stays done although the workflow fails."""
+    if len(machine.states) > _STATES:
+        return
     normal = reached(machine, [machine.start_at], failures=False)
     undone_by = _pairs(machine, normal)
     if not undone_by:
@@ -127,7 +130,8 @@ def _undoes(state: State, steps: dict[str, list[str]]) -> str | None:
             scores[name] = (shared, opposite)
         elif opposite:
             scores[name] = (0, True)
-    best = [name for name, score in scores.items() if score == max(scores.values())]
+    most = max(scores.values(), default=None)
+    best = [name for name, score in scores.items() if score == most]
     return best[0] if len(best) == 1 else None
 
 
