@@ -37,7 +37,7 @@ def check(
     if loaded.workflow is not None:
         problems += [msgspec.structs.replace(problem, severity="WARNING") for problem in refusals(loaded.workflow)]
     if portable:
-        problems += beyond.check(loaded.raw, loaded.workflow)
+        problems += beyond.check(loaded.raw, loaded.wider)
     if advice and loaded.workflow is not None:
         problems += advices.advise(loaded.workflow, functions or {})
     problems = suppression.suppress(problems, loaded.raw, ignore)

@@ -54,8 +54,13 @@ CODES: dict[str, Code] = {
     findings.HIDDEN: Code("WARNING", "A Pass state has Parameters and a Result, which hides them."),
     findings.PLACEHOLDERS: Code("WARNING", "States.Format has more or fewer {} than values."),
     findings.NO_DEFAULT: Code("WARNING", "A Choice state without Default fails when no rule matches."),
+    findings.NEGATIVE_INDEX: Code(
+        "WARNING", "A path has a negative index: Express counts it from the end, Step Functions finds nothing there."
+    ),
     findings.NO_FUNCTION: Code("WARNING", "A path calls a JSONPath function, which Step Functions does not have."),
     findings.NOT_DISTRIBUTED: Code("WARNING", "An inline Map has a field that only a Distributed Map uses."),
+    findings.UNDEFINED_VARIABLE: Code("WARNING", "A variable is read that no state assigns where it could be seen."),
+    findings.UNKNOWN_FUNCTION: Code("WARNING", "JSONata calls a function that neither JSONata nor AWS has."),
     findings.RESERVED_ERROR: Code("WARNING", "ErrorEquals names a States.* error that does not exist."),
     TOO_LARGE_A_CONSTANT: Code("WARNING", "A constant is larger than the 256 KiB that a state's data may have: the state always fails."),
     UNKNOWN_CODE: Code("WARNING", "A Comment ignores a code that does not exist, or an error."),

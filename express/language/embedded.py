@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from express.language import jsonata
-from express.language.findings import TOO_DEEP, Findings, below, shown
+from express.language.findings import TOO_DEEP, UNKNOWN_FUNCTION, Findings, below, shown
 from express.language.model import ArrayTemplate, Expression, Jsonata, Literal, ObjectTemplate
 from express.language.scanner import SyntaxProblem
 from express.language.templates import DEPTH
@@ -48,6 +48,11 @@ def text(value: str, location: str, findings: Findings, members: tuple[str, ...]
         for member in expression.states:
             if member in jsonata.STATES and member not in (*ALWAYS, *members):
                 findings.error(location, f"there is no $states.{member} here: {_WHERE[member]}")
+    unknown = jsonata.unknown_functions(expression)
+    for name in unknown:
+        near = findings.suggestion(name, jsonata.FUNCTIONS)
+        findings.warning(location, f"there is no function {shown('$' + name)}{near}: the state fails when it is reached", UNKNOWN_FUNCTION)
+    findings.reads += [(name, location) for name in expression.variables if name not in unknown]
     return expression
 
 

@@ -34,6 +34,8 @@ NEGATIVE_INDEX = "NEGATIVE_INDEX"
 NOT_DISTRIBUTED = "NOT_DISTRIBUTED"
 RESERVED_ERROR = "UNKNOWN_RESERVED_ERROR"
 SHORT_DELAY = "PAUSES_DO_NOT_GROW"
+UNDEFINED_VARIABLE = "UNDEFINED_VARIABLE"
+UNKNOWN_FUNCTION = "UNKNOWN_FUNCTION"
 DISTRIBUTED = "DISTRIBUTED_MAP"
 
 _BELOW_STATES = re.compile(r"(?:/States/[^/]*/(?:Branches/[0-9]+|ItemProcessor|Iterator))*/States/[^/]*")
@@ -51,6 +53,8 @@ class Findings:
         self.failed = False
         self._searches = SUGGESTIONS
         self.duplicates = 0
+        self.wider: list[tuple[str, str]] = []  # places and sentences: what Express takes and AWS does not, which is no problem here
+        self.reads: list[tuple[str, str]] = []  # variables, and the places of the expressions that read them
 
     def error(self, location: str, message: str, code: str = SCHEMA) -> None:
         self.failed = True

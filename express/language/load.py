@@ -18,11 +18,12 @@ from express.language.model import Workflow
 
 class Loaded(msgspec.Struct, frozen=True):
     """``workflow`` is None if one of ``problems`` is an ERROR; warnings alone leave it. ``raw`` is the definition's JSON value, None if it
-    could not be read."""
+    could not be read; ``wider`` are places and sentences about what Express takes and AWS does not."""
 
     workflow: Workflow | None
     problems: list[Problem]
     raw: Any = None
+    wider: list[tuple[str, str]] = []
 
 
 def load(definition: Any, substitutions: Mapping[str, Any] | None = None) -> Loaded:
@@ -42,4 +43,4 @@ def load(definition: Any, substitutions: Mapping[str, Any] | None = None) -> Loa
     if len(canonical) > text.SIZE:
         findings.error(WHOLE, f"a definition may have {text.SIZE} bytes, this one has {len(canonical)}", TOO_LARGE)
         return Loaded(None, findings.problems, value)
-    return Loaded(parse.workflow(value, sha256(canonical).hexdigest(), findings), findings.problems, value)
+    return Loaded(parse.workflow(value, sha256(canonical).hexdigest(), findings), findings.problems, value, findings.wider)

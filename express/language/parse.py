@@ -31,6 +31,7 @@ def workflow(raw: Any, sha256: str, findings: Findings) -> Workflow | None:
     reading = Reading(findings)
     machine = reading.machine(fields, JSONPATH, 0)
     reading.scopes.check(findings)
+    reading.scopes.undefined(findings)
     if machine is None or findings.failed:
         return None
     return Workflow(

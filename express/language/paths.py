@@ -201,6 +201,8 @@ def not_a_reference(path: Path) -> str | None:
     return None
 
 
+_SINGLE = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _SEVERAL = "a path inside a filter must select one value: {} may select several values"
 _WORDS: dict[type, str] = {
     Slice: "a slice",
@@ -215,6 +217,29 @@ def from_the_end(path: Path) -> int | None:
     """The first negative index that is written as such: AWS finds nothing there, though its library's later versions do."""
     negative = (segment.index for segment in path.segments if isinstance(segment, Index) and segment.index < 0)
     return None if _FROM_END.search(path.text) else next(negative, None)
+
+
+def wider(path: Path) -> str | None:
+    """What of the path only Express takes, or AWS answers differently (docs/language.md, "Wider than AWS"); None for a portable path."""
+    if from_the_end(path) is not None:
+        return "negative index"
+    for place, segment in enumerate(path.segments):
+        for each in segment.members if isinstance(segment, Union) else (segment,):
+            if isinstance(each, Slice) and each.step is not None:
+                return "slice with a step"
+            if isinstance(each, Slice) and each.start is None and each.stop is None:
+                return "slice without a start and an end"
+            if isinstance(each, Slice) and (each.start or 0) < 0 and (each.stop or 0) < 0:
+                return "slice with two negative ends"
+        if isinstance(segment, Union):
+            if len({type(member) for member in segment.members}) > 1 or isinstance(segment.members[0], Slice):
+                return "index beside a slice in one bracket"
+            if isinstance(segment.members[0], Name) and place < len(path.segments) - 1:
+                return "list of names before the end"
+    bare = _QUOTED.sub("", path.text)
+    if '"' in path.text and '"' in _SINGLE.sub("", path.text):
+        return "name in double quotes"
+    return "parentheses in a filter" if bare.count("(") - bare.count("()") - bare.count("[(") > bare.count("?(") else None
 
 
 def function(path: Path) -> str | None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from express.errors import Problem
 from express.language.codes import NOT_PORTABLE
 from express.language.findings import WHOLE, below, shown
-from express.language.model import Workflow
 
 _PLACEHOLDER = re.compile(r"\$\{[^{}]+\}")
 _SOURCE = re.compile(r"\$\$\s*(?:\.\s*Source\b|\[\s*['\"]Source['\"]\s*\])|\$states\s*\.\s*context\s*\.\s*(?:Source\b|`Source`)")
 
 
-def check(raw: Any, workflow: Workflow | None) -> list[Problem]:
-    """An ERROR for each place. ``raw`` is the definition's JSON value, after substitutions."""
-    return [Problem("ERROR", NOT_PORTABLE, location or WHOLE, reason) for location, text in _texts(raw) for reason in _reasons(text)]
+def check(raw: Any, wider: Iterable[tuple[str, str]]) -> list[Problem]:
+    """An ERROR for each place. ``raw`` is the definition's JSON value, after substitutions; ``wider`` was noted when it was read."""
+    found = [(location, reason) for location, text in _texts(raw) for reason in _reasons(text)]
+    return [Problem("ERROR", NOT_PORTABLE, location or WHOLE, reason) for location, reason in [*found, *wider]]
 
 
 def _reasons(text: str) -> Iterator[str]:

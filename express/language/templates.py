@@ -75,6 +75,10 @@ def inspect(expression: Expression, location: str, findings: Findings) -> None:
         for argument in expression.arguments:
             inspect(argument, location, findings)
     elif isinstance(expression, Path):
+        if expression.root not in ("$", "$$"):
+            findings.reads.append((expression.root[1:], location))
+        if (extension := paths.wider(expression)) is not None:
+            findings.wider.append((location, f"AWS takes no {extension} in a path, as in {shown(expression.text)}"))
         function = paths.function(expression)
         if function is not None:
             findings.warning(location, f"Step Functions has no JSONPath functions: '{function}' will not be found", NO_FUNCTION)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from express.language import embedded, templates
 from express.language.fields import Fields
-from express.language.findings import Findings, below, shown
+from express.language.findings import UNDEFINED_VARIABLE, Findings, below, shown
 from express.language.model import Assignments, Expression
 
 NAME = 80  # AWS: characters of a variable's name
@@ -31,12 +34,38 @@ class Scopes:
     def check(self, findings: Findings) -> None:
         """Once everything is read: an outer Assign may come after an inner one."""
         for machine, name, location in self._assigns:
-            around = machine
-            while around:
-                around = around.rpartition("/States/")[0]
+            for around in _around(machine):
                 if (outer := self._first.get((around, name))) is not None:
                     findings.error(location, f"the variable {shown(name)} belongs to a scope around this one, which assigns it at {outer}")
                     break
+
+    def undefined(self, findings: Findings) -> None:
+        """Variables that are read and that no state assigns where the reader could see it: AWS finds out when it runs."""
+        assigned = {(machine, name): location for machine, name, location in self._assigns}
+        for name, location in findings.reads:
+            machine = _machine(location)
+            seen = {*_around(machine), machine}
+            if not any((scope, name) in assigned for scope in seen):
+                near = findings.suggestion(name, {known for scope, known in assigned if scope in seen})
+                inner = next((place for (_, known), place in assigned.items() if known == name), None)
+                hint = near or (f" (the one that {inner} assigns ends with its Map or Parallel state)" if inner else "")
+                findings.warning(location, f"no state assigns the variable {shown('$' + name)}{hint}", UNDEFINED_VARIABLE)
+
+
+_MACHINE = re.compile(r"(?:/States/[^/]*/(?:Branches/[0-9]+|ItemProcessor|Iterator)(?=/))*")
+
+
+def _machine(location: str) -> str:
+    """The location of the machine that the state at ``location``, or above it, is in."""
+    found = _MACHINE.match(location)
+    return found[0] if found else ""
+
+
+def _around(machine: str) -> Iterator[str]:
+    """The machines around a machine, from the inside."""
+    while machine:
+        machine = machine.rpartition("/States/")[0]
+        yield machine
 
 
 def assignments(fields: Fields, machine: str, scopes: Scopes, members: tuple[str, ...] | None = None) -> Assignments:

@@ -154,6 +154,8 @@ PASSED_ON = {"Type": "Fail", "ErrorPath": "$.Error", "CausePath": "$.Cause"}
         (ALWAYS_THE_SAME, {"ErrorEquals": ["OutOfStock"]}, False),
         ({"Type": "Fail"}, {"ErrorEquals": ["States.TaskFailed"]}, True),
         (PASSED_ON, {}, False),
+        (DATA | {"End": True}, {"ResultPath": None, "Assign": {"error.$": "$.Error"}}, False),
+        (DATA | {"End": True}, {"ResultPath": None, "Assign": {"failed": True}}, True),
     ],
 )
 def test_a_catch_keeps_what_went_wrong(handler: dict[str, Any], catcher: dict[str, Any], due: bool) -> None:
@@ -175,6 +177,32 @@ def test_a_catch_keeps_what_went_wrong(handler: dict[str, Any], catcher: dict[st
 )
 def test_a_catch_keeps_the_input_for_a_handler_that_wants_it(handler: dict[str, Any], catcher: dict[str, Any], due: bool) -> None:
     assert advice(catching(handler, **catcher), "CATCH_DROPS_INPUT") == (["/States/A/Catch/0"] if due else [])
+
+
+def jsonata_catching(handler: dict[str, Any], **catcher: Any) -> dict[str, Any]:
+    return {"QueryLanguage": "JSONata", **catching(handler, **catcher)}
+
+
+KEPT = {"Output": {"order": "{% $states.input %}", "error": "{% $states.errorOutput %}"}}
+
+
+@pytest.mark.parametrize(
+    ("handler", "catcher", "code"),
+    [
+        (good(Arguments={"id": "{% $states.input.id %}"}), {}, "CATCH_DROPS_INPUT"),
+        (good(Arguments={"cause": "{% $states.input.Cause %}"}), {}, None),
+        ({"Type": "Pass", "End": True}, {}, "CATCH_DROPS_INPUT"),
+        ({"Type": "Pass", "Output": "{% $states.input.Error %}", "End": True}, {}, None),
+        (good(Arguments={"id": "{% $states.input.order.id %}"}), KEPT, None),
+        (good(), {"Output": "{% $states.input %}"}, "CATCH_DROPS_ERROR"),
+        (good(), {"Output": "{% $states.input %}", "Assign": {"error": "{% $states.errorOutput.Cause %}"}}, None),
+        ({"Type": "Fail", "Error": "OrderFailed"}, {}, "CATCH_DROPS_ERROR"),
+        ({"Type": "Fail", "Error": "{% $states.input.Error %}"}, {}, None),
+    ],
+)
+def test_a_catch_in_jsonata_keeps_both_in_its_output(handler: dict[str, Any], catcher: dict[str, Any], code: str | None) -> None:
+    found = {code: advice(jsonata_catching(handler, **catcher), code) for code in ("CATCH_DROPS_ERROR", "CATCH_DROPS_INPUT")}
+    assert {name for name, places in found.items() if places == ["/States/A/Catch/0"]} == ({code} if code else set())
 
 
 # --- Growth -----------------------------------------------------------------------------------------------------------------------
@@ -202,6 +230,69 @@ def loop(**fields: Any) -> dict[str, Any]:
 )
 def test_what_is_made_of_itself_in_a_loop_grows(fields: dict[str, Any], due: bool) -> None:
     assert advice(loop(**fields), "PAYLOAD_GROWS") == (["/States/A"] if due else [])
+
+
+@pytest.mark.parametrize(
+    ("assign", "due"),
+    [
+        ({"seen.$": "States.Array($seen, $.item)"}, True),
+        ({"seen.$": "States.Array($seen[*], $.item)"}, True),
+        ({"log.$": "States.Format('{}, {}', $log, $.item)"}, True),
+        ({"n.$": "States.MathAdd($n, 1)"}, False),
+        ({"seen.$": "States.Array($log, $.item)"}, False),
+    ],
+)
+def test_a_variable_that_is_made_of_itself_in_a_loop_grows(assign: dict[str, Any], due: bool) -> None:
+    first = {"Type": "Pass", "Assign": {"n": 0, "seen": [], "log": ""}, "Next": "A"}
+    definition = loop(Assign=assign)
+    definition["States"]["First"], definition["StartAt"] = first, "First"
+    assert advice(definition, "PAYLOAD_GROWS") == (["/States/A"] if due else [])
+    rule = definition["States"]["Again"]["Choices"][0]
+    rule["Assign"] = definition["States"]["A"].pop("Assign")
+    assert advice(definition, "PAYLOAD_GROWS") == (["/States/Again"] if due else []), "in a rule as well"
+
+
+def jsonata_loop(**fields: Any) -> dict[str, Any]:
+    again = {"Type": "Choice", "Choices": [{"Condition": "{% $states.input.more %}", "Next": "A"}], "Default": "Done"}
+    first = {"Type": "Pass", "Assign": {"seen": [], "log": "", "n": 0}, "Next": "A"}
+    states = {"First": first, "A": {"Type": "Pass", "Next": "Again", **fields}, "Again": again, "Done": {"Type": "Succeed"}}
+    return {"QueryLanguage": "JSONata", "StartAt": "First", "States": states}
+
+
+@pytest.mark.parametrize(
+    ("fields", "due"),
+    [
+        ({"Assign": {"seen": "{% $append($seen, $states.input) %}"}}, True),
+        ({"Assign": {"seen": "{% [$seen, $states.input] %}"}}, True),
+        ({"Assign": {"seen": "{% $states.input.fresh ? $seen ~> $append(1) : $seen %}"}}, True),
+        ({"Assign": {"log": "{% $log & ', ' & $states.input.item %}"}}, True),
+        ({"Assign": {"seen": ["{% $seen %}", 1]}}, True),
+        ({"Assign": {"seen": "{% $append($seen, $states.input)[[-9..-1]] %}"}}, False),
+        ({"Assign": {"n": "{% $n + 1 %}"}}, False),
+        ({"Assign": {"n": "{% $count([$n, $seen]) %}"}}, False),
+        ({"Output": {"all": "{% $append($states.input.all, 1) %}", "more": "{% $states.input.more %}"}}, True),
+        ({"Output": {"before": "{% $states.input %}"}}, True),
+        ({"Output": {"all": "{% $states.input.all %}", "pair": "{% [$states.input.a, 1] %}"}}, False),
+        ({"Output": "{% $states.input %}"}, False),
+    ],
+)
+def test_what_is_made_of_itself_in_a_loop_grows_in_jsonata(fields: dict[str, Any], due: bool) -> None:
+    assert advice(jsonata_loop(**fields), "PAYLOAD_GROWS") == (["/States/A"] if due else [])
+
+
+@pytest.mark.parametrize(
+    ("task", "fields", "due"),
+    [
+        (good(), {}, True),
+        (good(Output="{% $states.input %}"), {}, True),
+        (good(Output="{% $states.result.id %}"), {}, False),
+        (good(), {"Output": "{% $count($states.result) %}"}, False),
+    ],
+)
+def test_what_the_items_of_a_map_return_adds_up_in_jsonata(task: dict[str, Any], fields: dict[str, Any], due: bool) -> None:
+    processor = {"StartAt": "B", "States": {"B": task}}
+    definition = machine({"Type": "Map", "Items": "{% $states.input.items %}", "ItemProcessor": processor, "End": True, **fields})
+    assert advice({"QueryLanguage": "JSONata", **definition}, "PAYLOAD_GROWS") == (["/States/A"] if due else [])
 
 
 def test_outside_of_a_loop_it_grows_once() -> None:

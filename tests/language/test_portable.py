@@ -36,6 +36,36 @@ def test_what_is_not_portable_is_an_error_when_asked_for(definition: dict[str, A
 
 
 @pytest.mark.parametrize(
+    ("path", "extension"),
+    [
+        ("$.a[-1]", "negative index"),
+        ("$.a[0:9:2]", "slice with a step"),
+        ("$.a[:]", "slice without a start and an end"),
+        ("$.a[-3:-1]", "slice with two negative ends"),
+        ("$.a[0,2:4]", "index beside a slice in one bracket"),
+        ("$['a','b'].c", "list of names before the end"),
+        ('$["a"]', "name in double quotes"),
+        ("$.a[?((@.b == 1 || @.c == 2) && @.d)]", "parentheses in a filter"),
+    ],
+)
+def test_a_path_that_aws_s_library_does_not_take_is_named(path: str, extension: str) -> None:
+    line = f"/States/A/InputPath: AWS takes no {extension} in a path, as in {path!r}"
+    assert said(check(ending("Pass", InputPath=path), portable=True)) == [line]
+    assert said(check(ending("Pass", InputPath=path))) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("$", "$.a.b[0]", "$['a b']", "$['a(']", "$.a[*].b", "$..b", "$.a[1:3]", "$.a[-2:]", "$.a[:-1]", "$.a[0,1]", "$['a','b']"),
+        *("$.a[?(@.b == 1 && @.c > 2)]", "$.a[?(@.b == 'x(y)')].c", "$.a.length()", "$$.Execution.Id", "$.a[(@.length-1)]"),
+    ],
+)
+def test_a_path_that_aws_takes_is_portable(path: str) -> None:
+    assert said(check(ending("Pass", InputPath=path), portable=True)) == []
+
+
+@pytest.mark.parametrize(
     "definition",
     [
         ending("Pass", Parameters={"a.$": "$$.Execution.Id", "b.$": "$.Source", "c": "Source", "d.$": "$$.SourceOfAll"}),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from express.language import model
-from tests.language.definitions import ending, errors, machine, state, task, workflow
+from express.language import load, model
+from tests.language.definitions import ending, errors, machine, said, state, task, workflow
 
 
 def test_an_assign_is_a_template_for_each_variable() -> None:
@@ -119,3 +119,98 @@ def test_the_scope_two_around_counts_too() -> None:
 
 def test_a_machine_without_variables_has_none() -> None:
     assert all(state.assign == () for state in workflow(task()).states.values() if isinstance(state, model.Step))
+
+
+# --- What nobody assigns ----------------------------------------------------------------------------------------------------------
+
+
+def unknown(definition: dict[str, Any]) -> list[str]:
+    return said([problem for problem in load(definition).problems if problem.code == "UNDEFINED_VARIABLE"], "WARNING")
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"InputPath": "$x"}, "InputPath"),
+        ({"Parameters": {"a": {"b.$": "$x.c[0]"}}}, "Parameters/a/b.$"),
+        ({"Parameters": {"b.$": "States.Format('{}', States.Array($x, $))"}}, "Parameters/b.$"),
+        ({"Assign": {"y.$": "$x"}}, "Assign/y.$"),
+        ({"Parameters": {"States": {"B": {"b.$": "$x"}}}}, "Parameters/States/B/b.$"),
+    ],
+)
+def test_a_variable_that_no_state_assigns_is_a_warning_where_it_is_read(fields: dict[str, Any], place: str) -> None:
+    reader = ending("Pass", **fields)
+    (line,) = unknown(reader)
+    assert line.startswith("/States/A/")
+    assert place.rpartition("/")[0] in line
+    assert line.endswith(": no state assigns the variable '$x'")
+    assert unknown({"StartAt": "S", "States": {"S": {"Type": "Pass", "Assign": {"x": 1}, "Next": "A"}, **reader["States"]}}) == []
+
+
+def test_a_choice_reads_variables_too() -> None:
+    choice = {"Type": "Choice", "Choices": [{"Variable": "$x", "NumericEqualsPath": "$y", "Next": "B"}], "Default": "B"}
+    assert unknown(machine(choice, B={"Type": "Succeed"})) == [
+        "/States/A/Choices/0/Variable: no state assigns the variable '$x'",
+        "/States/A/Choices/0/NumericEqualsPath: no state assigns the variable '$y'",
+    ]
+
+
+@pytest.mark.parametrize("assigning", ["state", "rule", "catcher", "later"])
+def test_whoever_assigns_it_in_the_same_machine_counts(assigning: str) -> None:
+    assign = {"Assign": {"x": 1}}
+    rule = {"Variable": "$.a", "IsNull": True, "Next": "C", **(assign if assigning == "rule" else {})}
+    catcher = {"ErrorEquals": ["E"], "Next": "C", **(assign if assigning == "catcher" else {})}
+    states = {
+        "A": {"Type": "Choice", "Choices": [rule], "Default": "B"},
+        "B": {**task()["States"]["A"], "Catch": [catcher], "Next": "C", **(assign if assigning == "state" else {})},
+        "C": {"Type": "Pass", "InputPath": "$x", "Next": "D"},
+        "D": {"Type": "Pass", "End": True, **(assign if assigning == "later" else {})},
+    }
+    del states["B"]["End"]
+    assert unknown({"StartAt": "A", "States": states}) == []
+
+
+def test_an_inner_machine_sees_what_is_around_it_and_not_the_other_way_round() -> None:
+    def fan(inner: dict[str, Any], after: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        branch = {"StartAt": "B", "States": {"B": {"Type": "Pass", "End": True, **inner}}}
+        parallel = {"Type": "Parallel", "Branches": [branch], "Next": "C", **fields}
+        return machine(parallel, C={"Type": "Pass", "End": True, **after})
+
+    assert unknown(fan({"InputPath": "$x"}, {"Assign": {"x": 1}})) == []
+    assert unknown(fan({"Assign": {"x": 1}}, {"InputPath": "$x"})) == [
+        (
+            "/States/C/InputPath: no state assigns the variable '$x'"
+            " (the one that /States/A/Branches/0/States/B/Assign/x assigns ends with its Map or Parallel state)"
+        )
+    ]
+
+
+def test_a_misspelt_variable_is_told_the_name() -> None:
+    states = {"A": {"Type": "Pass", "Assign": {"total": 1}, "Next": "B"}, "B": {"Type": "Pass", "InputPath": "$totl", "End": True}}
+    assert unknown({"StartAt": "A", "States": states}) == [
+        "/States/B/InputPath: no state assigns the variable '$totl' (did you mean 'total'?)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "said_of_it"),
+    [
+        ("$x", ["no state assigns the variable '$x'"]),
+        ("$x.a[$y > 1]", ["no state assigns the variable '$x'", "no state assigns the variable '$y'"]),
+        ("($x := 1; $x + $sum([1, 2]))", []),
+        ("$map($states.input, function($v) { $v })", []),
+        ("$known", []),
+    ],
+)
+def test_jsonata_reads_variables_too(expression: str, said_of_it: list[str]) -> None:
+    reader = {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}
+    definition = {"QueryLanguage": "JSONata", **machine({"Type": "Pass", "Assign": {"known": 1}, "Next": "B"}, B=reader)}
+    assert unknown(definition) == [f"/States/B/Output: {each}" for each in said_of_it]
+
+
+@pytest.mark.parametrize(("call", "near"), [("$summ([1])", " (did you mean 'sum'?)"), ("$eval('1')", ""), ("$states.input ~> $nothing", "")])
+def test_a_function_that_does_not_exist_is_a_warning(call: str, near: str) -> None:
+    problems = load({"QueryLanguage": "JSONata", **ending("Pass", Output=f"{{% {call} %}}")}).problems
+    assert [problem.code for problem in problems] == ["UNKNOWN_FUNCTION"]
+    name = call[1:].partition("(")[0] if "~>" not in call else "nothing"
+    assert said(problems, "WARNING") == [f"/States/A/Output: there is no function '${name}'{near}: the state fails when it is reached"]

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from express.errors import Problem
-from express.language.model import Choice, Fallible, Machine, Map, Parallel, State, Step, Workflow
+from express.language.model import Fallible, Machine, State, Workflow
+from express.language.transitions import inner, transitions
 
 
 class Place(NamedTuple):
@@ -25,26 +26,22 @@ def places(workflow: Workflow) -> Iterator[Place]:
     while todo:
         machine, around = todo.pop()
         loops = _looping(machine)
-        inner: list[tuple[Machine, tuple[Fallible, ...]]] = []
+        below: list[tuple[Machine, tuple[Fallible, ...]]] = []
         for number, state in enumerate(machine.states.values()):
             yield Place(state, machine, around, number == 0, state.name in loops)
-            if isinstance(state, Parallel):
-                inner += [(branch, (*around, state)) for branch in state.branches]
-            elif isinstance(state, Map):
-                inner.append((state.processor, (*around, state)))
-        todo += reversed(inner)
+            if isinstance(state, Fallible):
+                below += [(part, (*around, state)) for part in inner(state)]
+        todo += reversed(below)
 
 
 def onward(state: State) -> list[str]:
     """Where a state goes when it succeeds."""
-    if isinstance(state, Choice):
-        return [*(rule.next for rule in state.rules), *([state.default] if state.default is not None else [])]
-    return [state.next] if isinstance(state, Step) and state.next is not None else []
+    return [transition.target for transition in transitions(state) if transition.kind != "catch"]
 
 
 def caught(state: State) -> list[str]:
     """Where a state goes when it fails."""
-    return [catcher.next for catcher in state.catch] if isinstance(state, Fallible) else []
+    return [transition.target for transition in transitions(state) if transition.kind == "catch"]
 
 
 def reached(machine: Machine, starts: Collection[str], failures: bool = True) -> set[str]:
