@@ -11,14 +11,9 @@ import pytest
 
 from express.errors import Problem
 from express.language import load
+from tests.conformance.score import DECIDED_OTHERWISE
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "conformance"
-
-# Cases of other people's linters in which AWS's own documentation decides otherwise
-AWS_DECIDES = {
-    "valid-task-credentials.json": "AWS demands RoleArn in Credentials (recorded), and knows no Resource of SWF ('Task state', Resource)",
-    "valid-task-timeout-jsonata.json": "AWS knows no Resource of SWF ('Task state', Resource)",
-}
 
 
 def cases(name: str) -> list[dict[str, Any]]:
@@ -76,12 +71,11 @@ def test_what_aws_rejects_is_rejected_at_the_same_place_with_the_same_code() -> 
     assert wrong == {}
 
 
-def test_other_peoples_lint_cases_are_judged_alike() -> None:
+def test_other_peoples_lint_cases_are_judged_alike_but_where_aws_decides() -> None:
     wrong = []
     for case in cases("lint_definitions"):
         problems = load(case["text"]).problems
-        yet = any(problem.code == "NOT_SUPPORTED_YET" for problem in problems)
-        rejected = bool([problem for problem in ours(problems) if not express_only(problem)])
-        if rejected != (case["expected"] == "invalid") and case["id"] not in AWS_DECIDES and not (yet and not rejected):
+        wanted = (case["expected"] == "invalid") != (case["id"] in DECIDED_OTHERWISE)
+        if bool(ours(problems)) != wanted:
             wrong.append((case["id"], [str(problem) for problem in problems]))
     assert wrong == []
