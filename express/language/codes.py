@@ -59,6 +59,7 @@ CODES: dict[str, Code] = {
     ),
     findings.NO_FUNCTION: Code("WARNING", "A path calls a JSONPath function, which Step Functions does not have."),
     findings.NOT_DISTRIBUTED: Code("WARNING", "An inline Map has a field that only a Distributed Map uses."),
+    findings.SHORT_DELAY: Code("WARNING", "MaxDelaySeconds is not more than IntervalSeconds, so that the pauses of a Retry never grow."),
     findings.UNDEFINED_VARIABLE: Code("WARNING", "A variable is read that no state assigns where it could be seen."),
     findings.UNKNOWN_FUNCTION: Code("WARNING", "JSONata calls a function that neither JSONata nor AWS has."),
     findings.RESERVED_ERROR: Code("WARNING", "ErrorEquals names a States.* error that does not exist."),
