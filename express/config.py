@@ -11,6 +11,7 @@ import msgspec
 
 from express import addresses, connections, registry
 from express.addresses import Address
+from express.dead_letter_limit import DeadLetterLimit
 from express.documents import Document, Duration, Field, Reader, Size, field_text
 from express.errors import ConfigurationError, MissingFile, UnreadableFile
 from express.options import CONNECTED_BY, AwsConnection, KafkaConnection, RedisConnection, SinkOptions, SourceOptions
@@ -20,6 +21,7 @@ from express.turns import Order
 from express.units import size_text
 
 DEFAULT_OPS = "127.0.0.1:9464"
+LARGEST_WINDOW = 1_000_000  # executions that a dead-letter limit looks back on
 SHORTEST_COMMIT = 0.01  # seconds; a commit tick is paid per process, not per event
 
 
@@ -60,6 +62,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     sink: str | None = None
     dead_letter: str | None = None
+    dead_letter_limit: DeadLetterLimit | None = None
     order: Order = "unordered"
     in_flight: InFlight = InFlight()
     commit_every: Duration = 0.2
@@ -117,6 +120,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     sink_options: SinkOptions
     dead_letter: Address | None
     dead_letter_options: SinkOptions
+    dead_letter_limit: DeadLetterLimit | None
     order: Order
     in_flight: InFlight
     commit_every: float
@@ -240,6 +244,7 @@ class _Validation:
         if pipeline.in_flight.bytes < self._settings.limits.payload:
             needed = f"limits.payload ({size_text(self._settings.limits.payload)})"
             self._problem((*field, "in_flight", "bytes"), f"expected at least {needed}: an event of that size would never fit")
+        self._dead_letter_limit((*field, "dead_letter_limit"), pipeline)
         if pipeline.commit_every < SHORTEST_COMMIT:
             self._problem((*field, "commit_every"), "expected at least 10ms")
         source = self._address((*field, "source"), registry.SOURCES, "source", pipeline.source)
@@ -266,11 +271,27 @@ class _Validation:
             sink_options=self._sink_options(name, sink, False),
             dead_letter=dead_letter[0] if dead_letter else None,
             dead_letter_options=self._sink_options(name, dead_letter, True),
+            dead_letter_limit=pipeline.dead_letter_limit,
             order=pipeline.order,
             in_flight=pipeline.in_flight,
             commit_every=pipeline.commit_every,
             drain=pipeline.drain,
         )
+
+    def _dead_letter_limit(self, field: Field, pipeline: Pipeline) -> None:
+        limit = pipeline.dead_letter_limit
+        if limit is None:
+            return
+        if pipeline.dead_letter is None:
+            self._problem(field, "there is no dead_letter: the first failure stops the pipeline anyway")
+        if limit.consecutive is None and limit.ratio is None:
+            self._problem(field, "expected consecutive (dead letters in a row), ratio (0 to 1), or both")
+        if limit.consecutive is not None and limit.consecutive < 1:
+            self._problem((*field, "consecutive"), "expected at least 1")
+        if limit.ratio is not None and not 0 <= limit.ratio < 1:
+            self._problem((*field, "ratio"), "expected a number from 0 to below 1, such as 0.5")
+        if not 1 <= limit.window <= LARGEST_WINDOW:
+            self._problem((*field, "window"), f"expected 1 to {LARGEST_WINDOW:,} executions")
 
     def _name(self, number: int, pipeline: Pipeline) -> str:
         """The pipeline's name: its own, or its workflow's, numbered when several have the same."""

@@ -26,6 +26,7 @@ from typing import Any, Literal
 import msgspec
 
 from express.committer import Committer
+from express.dead_letter_limit import DeadLetterLimit
 from express.endings import Endings
 from express.errors import PipelineStopped
 from express.evaluation import Evaluation, Workload
@@ -49,7 +50,8 @@ log = logging.getLogger("express")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What bounds a pipeline: records and bytes in flight, bytes of one event, seconds of one execution, of a drain, between commits."""
+    """What bounds a pipeline: records and bytes in flight, bytes of one event, seconds of one execution, of a drain, between commits, and
+    how many dead letters are too many."""
 
     records: int = 500
     bytes: int = 64 * 1024 * 1024
@@ -57,6 +59,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     execution: float = EXECUTION_SECONDS
     commit_every: float = 0.2
     drain: float = 20.0
+    dead_letters: DeadLetterLimit | None = None
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -94,7 +97,9 @@ class Dispatcher:
         self._executor, self._bindings = executor, program.bindings
         self._lanes: dict[Assignment, Lane] = {}
         self._room = Room(limits.records, limits.bytes, metrics, self._busy)
-        self._endings = Endings(name, program, sink, dead_letter, metrics, executor.clock, kind, self._release, self._fail)
+        self._endings = Endings(
+            name, program, sink, dead_letter, metrics, executor.clock, kind, self._release, self._fail, limits.dead_letters
+        )
         self._evaluation = Evaluation(program, executor, self._endings, limits.payload, limits.execution, kind)
         # A program that never waits runs one after the other as it is
         self._order: Order = "unordered" if program.plain else order

@@ -11,6 +11,7 @@ from typing import Any
 
 from express import dead_letters
 from express.clock import Clock
+from express.dead_letter_limit import DeadLetterLimit, Watch
 from express.dead_letters import Header
 from express.errors import PipelineStopped
 from express.lane import Lane
@@ -28,7 +29,8 @@ class Endings:
     was acknowledged, and on no other occasion: see the numbered list of ``express.dispatcher``.
 
     ``release`` is called for records that are not in flight any more, ``fail`` when the pipeline has to stop. ``unsaved`` is set by a
-    failure that there is no dead letter for: nothing more should begin. ``gone``: a sink is, and nothing will be acknowledged any more.
+    failure that there is no dead letter for, or that is one too many: nothing more should begin. ``gone``: a sink is, and nothing will be
+    acknowledged any more.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class Endings:
         kind: str,
         release: Callable[[Assignment, Sequence[Message]], None],
         fail: Callable[[Exception], None],
+        limit: DeadLetterLimit | None = None,
     ) -> None:
         self._name, self._workflow, self._metrics, self._clock, self._kind = name, workflow, metrics, clock, kind
         self._sink, self._dead_letter = sink, dead_letter
         self._release, self._fail = release, fail
+        self._watch = None if limit is None else Watch(limit)
         self.put = self._results_acknowledged if sink is None else sink.put
         self.dumps: Callable[[Any], bytes | None] = (lambda _: None) if sink is None else dumps
         self.workflow_header: Header = ("express-workflow", workflow.name.encode())
@@ -87,11 +91,19 @@ class Endings:
             else:
                 headers = (("express-execution", lane.name(message)), self.workflow_header)
                 self._results.append(Entry(lane.assignment, message, output, headers))
+                if self._watch is not None:
+                    self._watch.succeeded(1)
         elif outcome.status == "ABORTED":
             self._metrics.aborted += 1
             self._release(lane.assignment, (message,))
         else:
             self._bury(lane.assignment, message, outcome)
+
+    def succeeded(self, count: int, told: int) -> int:
+        """``count`` results of a batch that is not put yet are there, of which ``told`` were counted before; returns ``count``."""
+        if self._watch is not None:
+            self._watch.succeeded(count - told)
+        return count
 
     def poison(self, lane: Lane, message: Message, error: str, cause: str) -> None:
         """A record that never became an execution."""
@@ -103,6 +115,8 @@ class Endings:
         if self._dead_letter is not None:
             found = dead_letters.headers(message, outcome, self._workflow, self._kind, self._clock.wall())
             self._letters.append(Entry(assignment, message, message.value, found))
+            if self._watch is not None and (too_many := self._watch.failed()) is not None:
+                self._stop_at_limit(message, outcome, too_many)
             return
         self.unsaved = True
         self._release(assignment, (message,))
@@ -112,6 +126,12 @@ class Endings:
                 "so the pipeline stops and nothing past this record is committed"
             )
         )
+
+    def _stop_at_limit(self, message: Message, outcome: Outcome, too_many: str) -> None:
+        """What has failed so far is kept, and committed; the rest of the topic stays where it is."""
+        self.unsaved = True
+        last = dead_letters.sentence(message, outcome)
+        self._fail(PipelineStopped(f"{self._name}: {too_many}: the dead-letter limit stops the pipeline; last, {last}"))
 
     def hand_over_soon(self) -> None:
         """All that end in this turn of the loop go into the sinks together."""

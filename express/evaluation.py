@@ -67,6 +67,7 @@ class Evaluation:
         assignment, prefix, anonymous = lane.assignment, lane.prefix, program.anonymous
         results: list[Entry] = []
         result = results.append
+        told = 0  # of the results, those that endings knows of: it hears of all ends in their order
         until = time() + STINT
         for message in messages[index : index + STINT_EVENTS]:
             now = time()
@@ -75,20 +76,24 @@ class Evaluation:
             index += 1
             value = message.value
             if value is not None and len(value) > payload:
+                told = endings.succeeded(len(results), told)
                 self._too_large(lane, message)
                 continue
             execution: Any = None if anonymous else Execution(program, None, now, now + seconds, message, kind, clock)
             try:
                 output = process(NULL if value is None else value, execution)
             except Undecodable as error:
+                told = endings.succeeded(len(results), told)
                 endings.poison(lane, message, dead_letters.UNDECODABLE, str(error))
             except Exception as error:
                 failed = execution or Execution(program, None, now, now + seconds, message, kind, clock)
+                told = endings.succeeded(len(results), told)
                 endings.route(lane, message, unsuccessful(error, program, failed))
             else:
                 name = lane.name(message) if prefix is None else b"%b%d" % (prefix, message.offset)
                 result(Entry(assignment, message, output, (("express-execution", name), workflow)))
         if results:
+            endings.succeeded(len(results), told)
             endings.put(results)
         endings.hand_over()
         return index

@@ -196,6 +196,7 @@ class Worker:
             execution=settings.execution,
             commit_every=route.commit_every,
             drain=route.drain,
+            dead_letters=route.dead_letter_limit,
         )
         scheme = route.source.scheme
         return Dispatcher(

@@ -307,6 +307,18 @@ WRONG_PIPELINES = {
         "source: 'memory:', workflow: orders, sink: 'nats://x/y'",
         f".sink: nats://x/y: this version of Express has no nats: sink; it has {SINK_LIST}",
     ),
+    "a limit of dead letters that are not kept": (
+        "source: 'memory:', workflow: orders, dead_letter_limit: {consecutive: 5}",
+        ".dead_letter_limit: there is no dead_letter: the first failure stops the pipeline anyway",
+    ),
+    "a limit of nothing": (
+        "source: 'memory:', workflow: orders, dead_letter: 'drop:', dead_letter_limit: {window: 5}",
+        ".dead_letter_limit: expected consecutive (dead letters in a row), ratio (0 to 1), or both",
+    ),
+    "a share of more than all": (
+        "source: 'memory:', workflow: orders, dead_letter: 'drop:', dead_letter_limit: {ratio: 50}",
+        ".dead_letter_limit.ratio: expected a number from 0 to below 1, such as 0.5",
+    ),
     "nothing in flight": ("source: 'memory:', workflow: orders, in_flight: {records: 0}", ".in_flight.records: expected at least 1"),
     "in flight below one event": (
         "source: 'memory:', workflow: orders, in_flight: {bytes: 1KiB}",

@@ -53,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "express.dead_letters": {"express.outcome", "express.runtime"},
     "express.envelopes": {"express.sinks", "express.runtime.values"},
     "express.turns": {"express.runtime"},
+    "express.dead_letter_limit": set(),
     "express.lane": {"express.outcome", "express.runtime", "express.sources", "express.turns"},
     "express.endings": {
         "express.clock",
@@ -63,6 +64,7 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime",
         "express.sinks",
         "express.sources",
+        "express.dead_letter_limit",
     },
     "express.evaluation": {
         "express.dead_letters",
@@ -86,6 +88,7 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime",
         *CONTRACTS,
         "express.turns",
+        "express.dead_letter_limit",
     },
     # how it is started
     "express.registry": CONTRACTS,
@@ -100,6 +103,7 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime.limits",
         *CONTRACTS,
         "express.turns",
+        "express.dead_letter_limit",
     },
     "express.loading": {"express.program", "express.tasks"},
     "express.progress": {"express.observers", "express.units"},
