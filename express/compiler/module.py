@@ -20,7 +20,7 @@ from express.compiler.safety import check
 from express.compiler.source import Line
 from express.compiler.unit import Binding, Unit
 from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
-from express.runtime import access, branches, comparisons, intrinsics, jsonata, paths, suspensions, values, variables
+from express.runtime import access, branches, comparisons, intrinsics, jsonata, jsonata_names, paths, suspensions, values, variables
 from express.runtime.decoding import OTHER_FORM, projector, whole
 from express.runtime.failures import StateError
 
@@ -77,6 +77,7 @@ RUNTIME: dict[str, Any] = {
 RUNTIME |= {function.__name__: function for function in intrinsics.FUNCTIONS.values()}
 RUNTIME |= {function.__name__: function for function in comparisons.TABLE.values()}
 RUNTIME |= {function.__name__: function for function in jsonata.RESULTS}
+RUNTIME |= jsonata_names.RUNTIME
 FILLED_IN = ("attempted", "failed", "ended")  # by whoever runs the module: they need its table
 
 

@@ -225,6 +225,18 @@ class _Reader:
             self.read(value, frame, False)
 
 
+def names_bound(node: nodes.Node) -> tuple[str, ...]:
+    """The variables that a node gives a value to, for what is inside it or comes after it."""
+    match node:
+        case nodes.Bind(name, _) | nodes.Position(name):
+            return (name,)
+        case nodes.Lambda(parameters, _, _):
+            return parameters
+        case nodes.Path(steps, _, _):
+            return tuple(name for step in steps for name in (step.focus, step.index) if name is not None)
+    return ()
+
+
 def walk(node: nodes.Node) -> Iterator[nodes.Node]:
     """A node and all below it."""
     pending = [node]

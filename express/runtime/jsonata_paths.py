@@ -1,0 +1,319 @@
+"""Steps of JSONata paths, predicates, loops.
+
+Between steps a list stands for the values that the steps before have selected, anything else for one value; at the end of a path one value
+stands for itself and none for UNDEFINED. That is JSONata's flattening: functions with ``last`` know that theirs is the last step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from express.runtime.jsonata import UNDEFINED, Query
+from express.runtime.jsonata_values import truth
+
+SECONDS = 0.2  # for any one loop, with what runs inside it
+OFTEN = 16  # iterations between two looks at the clock
+MOST_ITEMS = 500_000
+
+Function = Callable[..., Any]
+
+
+def unwrapped(items: list[Any]) -> Any:
+    """A sequence as a value: the only item for itself."""
+    if len(items) == 1:
+        return items[0]
+    return items or UNDEFINED
+
+
+def out_of_time(query: Query) -> Exception:
+    return query.failed("D1012", f"Evaluation timeout after {int(SECONDS * 1000)} milliseconds")
+
+
+def too_many(query: Query) -> Exception:
+    return query.failed("D2015", f"The maximum sequence length of {MOST_ITEMS} was exceeded")
+
+
+# --- Fields -----------------------------------------------------------------------------------------------------------------------
+
+
+def field(value: Any, name: str) -> Any:
+    """The last step ``.name``."""
+    if value.__class__ is dict:
+        return value.get(name, UNDEFINED)
+    if value.__class__ is list:
+        found = _fields(value, name)
+        if len(found) == 1 and found[0].__class__ is list:
+            return found[0]
+        return unwrapped(_flat(found))
+    return UNDEFINED
+
+
+def through(value: Any, name: str) -> Any:
+    """A step ``.name`` with others behind it."""
+    if value.__class__ is dict:
+        return value.get(name, UNDEFINED)
+    if value.__class__ is list:
+        return _flat(_fields(value, name)) or UNDEFINED
+    return UNDEFINED
+
+
+def member(value: Any, name: str) -> Any:
+    """A name looked up in one value: before predicates that are applied to each value by itself."""
+    if value.__class__ is dict:
+        return value.get(name, UNDEFINED)
+    return unwrapped(_deep(value, name)) if value.__class__ is list else UNDEFINED
+
+
+def _fields(items: list[Any], name: str) -> list[Any]:
+    found = []
+    for item in items:
+        if item.__class__ is dict:
+            if name in item:
+                found.append(item[name])
+        elif item.__class__ is list:
+            inner = unwrapped(_deep(item, name))
+            if inner is not UNDEFINED:
+                found.append(inner)
+    return found
+
+
+def _deep(items: list[Any], name: str) -> list[Any]:
+    """What arrays in arrays hold under a name: their levels disappear."""
+    found: list[Any] = []
+    for item in items:
+        inner = item.get(name, UNDEFINED) if item.__class__ is dict else _deep(item, name) if item.__class__ is list else UNDEFINED
+        if inner.__class__ is list:
+            found.extend(inner)
+        elif inner is not UNDEFINED:
+            found.append(inner)
+    return found
+
+
+def _flat(found: list[Any]) -> list[Any]:
+    flat: list[Any] = []
+    for item in found:
+        if item.__class__ is list:
+            flat.extend(item)
+        else:
+            flat.append(item)
+    return flat
+
+
+# --- Predicates -------------------------------------------------------------------------------------------------------------------
+
+
+def indexed(value: Any, index: int) -> Any:
+    """``[index]``; below 0 it counts from the end."""
+    if value.__class__ is list:
+        if -len(value) <= index < len(value):
+            return value[index]
+        return UNDEFINED
+    return value if index in (0, -1) else UNDEFINED
+
+
+def where(value: Any, predicate: Function, query: Query) -> list[Any]:
+    """``[predicate]``: the items for which it holds, or whose places it names."""
+    if value is UNDEFINED:
+        predicate(UNDEFINED)  # it may fail
+        return []
+    items = value if value.__class__ is list else [value]
+    found = []
+    stop, left = perf_counter() + SECONDS, OFTEN
+    for place, item in enumerate(items):
+        left -= 1
+        if not left:
+            left = OFTEN
+            if perf_counter() > stop:
+                raise out_of_time(query)
+        answer = predicate(item)
+        if answer is True:
+            found.append(item)
+        elif answer is False or answer is UNDEFINED or answer is None:
+            pass
+        elif answer.__class__ is int or answer.__class__ is float:
+            if _place(answer, items) == place:
+                found.append(item)
+        elif answer.__class__ is list and all(each.__class__ is int or each.__class__ is float for each in answer):
+            found.extend(item for each in answer if _place(each, items) == place)
+        elif truth(answer):
+            found.append(item)
+    return found
+
+
+def where_found(value: Any, predicate: Function, query: Query) -> list[Any]:
+    """The same behind an index: when that has found nothing, there is nothing to ask."""
+    return [] if value is UNDEFINED else where(value, predicate, query)
+
+
+def _place(index: int | float, items: list[Any]) -> int:
+    place = math.floor(index)
+    return place + len(items) if place < 0 else place
+
+
+# --- Steps that compute -----------------------------------------------------------------------------------------------------------
+
+
+def steps(value: Any, function: Function, query: Query) -> Any:
+    """The last step ``.(expression)``."""
+    if value.__class__ is not list:
+        return UNDEFINED if value is UNDEFINED else function(value)
+    found = _each(value, function, query)
+    if len(found) == 1:
+        return found[0]
+    return unwrapped(_bounded(_flat(found), query))
+
+
+def steps_through(value: Any, function: Function, query: Query) -> Any:
+    """A step ``.(expression)`` with others behind it."""
+    if value.__class__ is not list:
+        return UNDEFINED if value is UNDEFINED else function(value)
+    return _bounded(_flat(_each(value, function, query)), query) or UNDEFINED
+
+
+def _each(items: list[Any], function: Function, query: Query) -> list[Any]:
+    found = []
+    stop, left = perf_counter() + SECONDS, OFTEN
+    for item in items:
+        left -= 1
+        if not left:
+            left = OFTEN
+            if perf_counter() > stop:
+                raise out_of_time(query)
+        answer = function(item)
+        if answer is not UNDEFINED:
+            found.append(answer)
+    return found
+
+
+def _bounded(items: list[Any], query: Query) -> list[Any]:
+    if len(items) > MOST_ITEMS:
+        raise too_many(query)
+    return items
+
+
+def selected(value: Any, function: Function, query: Query) -> Any:
+    """The last step, with predicates of which the last is a condition: ``function`` answers the list that is left of one value."""
+    if value.__class__ is not list:
+        return UNDEFINED if value is UNDEFINED else unwrapped(function(value))
+    return unwrapped(_flat(_each(value, function, query)))
+
+
+def selected_through(value: Any, function: Function, query: Query) -> Any:
+    """The same with steps behind it."""
+    if value.__class__ is not list:
+        return UNDEFINED if value is UNDEFINED else function(value) or UNDEFINED
+    return _flat(_each(value, function, query)) or UNDEFINED
+
+
+def picked(value: Any, function: Function, query: Query) -> Any:
+    """The last step, with predicates of which the last is an index: ``function`` answers the item of one value."""
+    if value.__class__ is not list:
+        return UNDEFINED if value is UNDEFINED else function(value)
+    found = _each(value, function, query)
+    if len(value) == 1 and found and found[0].__class__ is list:
+        return found[0]
+    return unwrapped(_flat(found))
+
+
+def grouped(item: Any) -> Any:
+    """The context of the values of ``.{...}``, an array being gathered under the one constant key."""
+    if item.__class__ is not list:
+        return item
+    if len(item) > 1:
+        return _flat(item)
+    return item[0] if item else UNDEFINED
+
+
+def objects(value: Any, function: Function, query: Query) -> Any:
+    """The last step ``.{...}``."""
+    return steps(value, lambda item: function(grouped(item)), query) if value.__class__ is list else steps(value, function, query)
+
+
+def in_group(item: Any, function: Function) -> Any:
+    """``{...}`` inside a step."""
+    return function(grouped(item))
+
+
+def field_kept(value: Any, name: str) -> Any:
+    """The last step ``.name[]``."""
+    if value.__class__ is list:
+        found = _fields(value, name)
+        if len(found) == 1 and found[0].__class__ is list:
+            return found[0]
+        return _flat(found) or UNDEFINED
+    return kept(value.get(name, UNDEFINED)) if value.__class__ is dict else UNDEFINED
+
+
+def kept(value: Any) -> Any:
+    """``[]``: one value as an array."""
+    return value if value is UNDEFINED or value.__class__ is list else [value]
+
+
+# --- Arrays and objects -----------------------------------------------------------------------------------------------------------
+
+
+def listed(*values: Any) -> list[Any]:
+    """``[a, b]``: arrays are put in item by item, undefined is left out. The last argument is the query."""
+    *parts, query = values
+    found: list[Any] = []
+    for part in parts:
+        if part.__class__ is list:
+            found.extend(part)
+        elif part is not UNDEFINED:
+            found.append(part)
+    return _bounded(found, query)
+
+
+def members(made: dict[str, Any]) -> dict[str, Any]:
+    """``{...}`` without the members that are undefined."""
+    return {name: value for name, value in made.items() if value is not UNDEFINED}
+
+
+def numbers(start: Any, stop: Any, query: Query) -> Any:
+    """``start..stop``."""
+    for value, side, code in ((start, "left", "T2003"), (stop, "right", "T2004")):
+        whole = value.__class__ is int or (value.__class__ is float and value.is_integer())
+        if not whole and value is not UNDEFINED:
+            raise query.failed(code, f"The {side} side of the range operator (..) must evaluate to an integer")
+    if start is UNDEFINED or stop is UNDEFINED or start > stop:
+        return UNDEFINED
+    if stop - start >= MOST_ITEMS:
+        raise too_many(query)
+    return list(range(int(start), int(stop) + 1))
+
+
+# --- Functions over arrays --------------------------------------------------------------------------------------------------------
+
+
+def mapped(value: Any, function: Function, arguments: int, query: Query) -> Any:
+    """``$map``, with a function of so many arguments: item, index, the whole array."""
+    if value is UNDEFINED:
+        return UNDEFINED
+    items = value if value.__class__ is list else [value]
+    if arguments > 1:
+        function = _with_index(function, arguments, items)
+    return unwrapped(_each(items, function, query))
+
+
+def filtered(value: Any, function: Function, arguments: int, query: Query) -> Any:
+    """``$filter``."""
+    if value is UNDEFINED:
+        return UNDEFINED
+    items = value if value.__class__ is list else [value]
+    if arguments > 1:
+        function = _with_index(function, arguments, items)
+    return unwrapped(_each(items, lambda item: item if truth(function(item)) else UNDEFINED, query))
+
+
+def _with_index(function: Function, arguments: int, items: list[Any]) -> Function:
+    place = -1
+
+    def call(item: Any) -> Any:
+        nonlocal place
+        place += 1
+        return function(item, place) if arguments == 2 else function(item, place, items)
+
+    return call
