@@ -75,7 +75,7 @@ _SIMPLE: dict[str, tuple[str, int, int, bool]] = {
     "average": ("average_of", 1, 1, True),
     "max": ("largest", 1, 1, True),
     "min": ("smallest", 1, 1, True),
-    "count": ("count_of", 1, 1, False),
+    "count": ("how_many", 1, 1, False),
     "number": ("number_of", 1, 1, True),
     "abs": ("absolute", 1, 1, True),
     "floor": ("floor_of", 1, 1, True),

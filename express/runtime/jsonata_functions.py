@@ -85,7 +85,7 @@ def smallest(value: Any, query: Query) -> Any:
     return min(_numbers(value, "min", query), default=UNDEFINED)
 
 
-def count_of(value: Any) -> int:
+def how_many(value: Any) -> int:
     if value.__class__ is list:
         return len(value)
     return 0 if value is UNDEFINED else 1

@@ -18,7 +18,7 @@ RUNTIME: dict[str, Any] = {"UNDEFINED": UNDEFINED} | {
         paths.through, paths.member, paths.indexed, paths.where, paths.where_found, paths.unwrapped, paths.steps, paths.steps_through,
         paths.selected, paths.selected_through, paths.picked, paths.objects, paths.in_group, paths.kept, paths.field_kept,
         paths.listed, paths.members, paths.numbers, paths.mapped, paths.filtered, functions.called, functions.sum_of,
-        functions.average_of, functions.largest, functions.smallest, functions.count_of, functions.number_of, functions.absolute,
+        functions.average_of, functions.largest, functions.smallest, functions.how_many, functions.number_of, functions.absolute,
         functions.floor_of, functions.ceiling_of, functions.rounded, functions.string_of, functions.length_of, functions.upper,
         functions.lower, functions.trimmed, functions.part, functions.part_here, functions.before, functions.after, functions.contains,
         functions.pieces, functions.texts_joined, functions.boolean_of, functions.negation, functions.exists, functions.type_of,
