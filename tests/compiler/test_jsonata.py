@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import threading
+import time
 from typing import Any
 
 import pytest
 
+from express.compiler.jsonata import how
+from express.language.jsonata import parse
 from express.runtime.failures import StateError
 from tests.jsonata import Compiled, answer
 
@@ -97,3 +101,183 @@ def test_what_would_not_end_or_not_fit_fails_within_its_budget(text: str) -> Non
     with pytest.raises(StateError) as caught:
         Compiled(text).run(ORDER)
     assert caught.value.error == "States.QueryEvaluationError"
+
+
+# --- What becomes Python --------------------------------------------------------------------------------------------------------
+
+COMPILED = [
+    "$states.input.total",
+    "$states.input.items[0].sku",
+    "$states.input.items[price > 5][n = 1].sku",
+    "$states.input.items.sku[]",
+    "$states.input.total > 60 and $count($states.input.items) = 2 or $not($states.input.done)",
+    "{'id': $states.input.name, 'n': [1, $states.input.total, [2]]}",
+    "$states.input.name & '-' & $string($states.input.total)",
+    "$exists($states.input.nothing) ? 1 : $states.input.total / 2 - 1 % 3 * 4",
+    "$sum($states.input.items.(price * n)) + $max([1..3])",
+    "$map($states.input.items, function($i, $n){ {'sku': $i.sku, 'at': $n} })",
+    "$filter($states.input.items, function($i){ $i.price > 5 }).sku",
+    "($a := $states.input.total; $b := $a + 1; $b * $a)",
+    "$states.input.items.{'sku': sku, 'sum': price * n}",
+    "$states.input.name ~> $uppercase() ~> $substringBefore('1')",
+    "$merge([$states.input.items[0], {'a': 1}])",
+    "$states.context.State.Name",
+    "$partition($range(1, 5, 1), 2)",
+    "$states.result.a",
+]
+
+
+@pytest.mark.parametrize("text", COMPILED)
+def test_common_shapes_become_python(text: str) -> None:
+    assert how(parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("$states.input.items^(price)", "an order"),
+        ("$states.input.**.a", "the descendants"),
+        ("$match($states.input.name, /a+/)", "the function $match"),
+        ("$contains($states.input.name, /a+/)", "a regular expression"),
+        ("$states.input.items{sku: price}", "a group"),
+        ("($f := function($x){$x}; $f(1))", "a function of its own"),
+        ("$states.input.items@$i.($i)", "@ or #"),
+        ("$now()", "the function $now"),
+    ],
+)
+def test_other_shapes_go_to_the_library_and_say_why(text: str, reason: str) -> None:
+    assert reason in (how(parse(text)) or "")
+
+
+def test_compiled_code_is_readable() -> None:
+    expression = Compiled("$states.input.total > 60 and $states.input.name = 's1'")
+    assert expression.source == '(truth(more(field(data, "total"), 60, state_output_query)) and (field(data, "name") == "s1"))'
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("$states.input.total + 'a'", "T2002"),
+        ("$states.input.name * 2", "T2001"),
+        ("$states.input.name < 2", "T2009"),
+        ("$states.input.none > 2", "T2010"),
+        ("-$states.input.name", "D1002"),
+        ("$sum($states.input.items)", "T0412"),
+        ("$uppercase($states.input.total)", "T0410"),
+        ("$number($states.input.name)", "D3030"),
+        ("1 / 0", "D1001"),
+        ("[$states.input.name..3]", "T2003"),
+        ("$hash('a', 'SHA-0')", "T0410"),
+        ("$partition([1], 0)", "T0410"),
+        ("$range(1, 2, 0)", "T0410"),
+        ("$parse('{')", "D3120"),
+    ],
+)
+def test_compiled_expressions_fail_with_jsonatas_codes(text: str, code: str) -> None:
+    assert how(parse(text)) is None
+    assert answer(text, ORDER) == {"error": code}
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("1e21", "1e+21"), ("1e20", "100000000000000000000"), ("0.000001", "0.000001"), ("0.0000001", "1e-7"),
+        ("1 / 3", "0.333333333333333"), ("0.1 + 0.2", "0.3"), ("100 / 4", "25"), ("1.0", "1"),
+        ("123456789012345678", "123456789012346000"), ("2.5e-10", "2.5e-10"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_as_javascript_writes_them(number: str, written: str) -> None:
+    assert answer(f"$string({number})") == {"result": written}
+    assert answer(f"'' & [{number}]") == {"result": f"[{written}]"}
+
+
+def test_whole_results_of_arithmetic_are_whole_numbers() -> None:
+    result = answer("[4 / 2, 2.5 * 2, $states.input.total / 5, $average([1, 3]), 2.5 + 1]", ORDER)["result"]
+    assert [(value, type(value)) for value in result] == [(2, int), (5, int), (13, int), (2, int), (3.5, float)]
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "wanted"),
+    [
+        ("$states.input.a.b", {"a": [{"b": 1}]}, {"result": 1}),
+        ("$states.input.a.b", {"a": [{"b": [1]}]}, {"result": [1]}),
+        ("$states.input.a.b", {"a": [{"b": [1]}, {"b": []}]}, {"result": 1}),
+        ("$states.input.a.b", {"a": [{"b": [1]}, {"b": [2, [3]]}]}, {"result": [1, 2, [3]]}),
+        ("$states.input.a.b", {"a": [[{"b": 1}], [{"b": 2}]]}, {"result": [1, 2]}),
+        ("$states.input.a", {"a": []}, {"result": []}),
+        ("$states.input.a.b", {"a": []}, {"undefined": True}),
+        ("$states.input.a[0]", {"a": [[1, 2], 3]}, {"result": [1, 2]}),
+        ("$states.input.a[-1]", {"a": [1, 2]}, {"result": 2}),
+        ("$states.input.a[5]", {"a": [1, 2]}, {"undefined": True}),
+        ("$states.input.a.b[0]", {"a": [{"b": [1, 2]}, {"b": [3]}]}, {"result": [1, 3]}),
+        ("$states.input.a[b]", {"a": [{"b": True}, {"b": 0}]}, {"result": {"b": True}}),
+        ("$states.input.a[[0, 2]]", {"a": ["x", "y", "z"]}, {"result": ["x", "z"]}),
+        ("$states.input.a[]", {"a": 1}, {"result": [1]}),
+        ("[$states.input.a, $states.input.b]", {"a": [1, 2]}, {"result": [1, 2]}),
+        ("{'x': $states.input.a, 'y': 1}", {}, {"result": {"y": 1}}),
+        ("$states.input.a = $states.input.b", {}, {"result": False}),
+        ("$states.input.a != $states.input.b", {}, {"result": False}),
+        ("1 = true", {}, {"result": False}),
+        ("$states.input.a = true", {"a": 1}, {"result": False}),
+        ("$states.input.a > 1", {}, {"undefined": True}),
+        ("$states.input.a and true", {}, {"result": False}),
+        ("$boolean([0, [], ''])", {}, {"result": False}),
+        ("$map([1], function($x){ $x })", {}, {"result": 1}),
+        ("$append(1, [])", {}, {"result": [1]}),
+        ("1 in [1, 2]", {}, {"result": True}),
+        ("'x' & $states.input.a & null & true & [1, 'y']", {}, {"result": 'xnulltrue[1,"y"]'}),
+        ("'\\ue000' < '😀'", {}, {"result": False}),
+    ],
+)
+def test_sequences_and_comparisons_are_jsonatas(text: str, given: Any, wanted: Any) -> None:
+    assert how(parse(text)) is None
+    assert answer(text, given) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$sum($states.input.n.($sum($states.input.n.($sum($states.input.n)))))",
+        "$count($map($states.input.n, function($a){ $map($states.input.n, function($b){ $map($states.input.n, function($c){ 1 }) }) }))",
+        "$count($states.input.n[$sum($states.input.n[$ > $sum($states.input.n)]) > 0])",
+        "($a := $states.input.t & $states.input.t; " + "$a := $a & $a; " * 40 + "$length($a))",
+        "($a := $states.input.n; " + "$a := $append($a, $a); " * 40 + "$count($a))",
+        "$length($string($map($states.input.n, function($a){ $states.input.n })))",
+        "$length($join($map($states.input.n, function($a){ $states.input.t })))",
+        "[1..100000000]",
+    ],
+)
+def test_compiled_loops_and_growth_have_budgets(text: str) -> None:
+    expression = Compiled(text)
+    assert how(parse(text)) is None
+    before = time.process_time()
+    with pytest.raises(StateError) as caught:
+        expression.run({"n": list(range(20_000)), "t": "x" * 100_000})
+    assert caught.value.error == "States.QueryEvaluationError"
+    assert time.process_time() - before < 2
+
+
+HARMLESS, HOSTILE = "name", "\"]'\n__import__('os').system('x')#{}\\\u2028"
+
+
+def test_texts_and_names_never_become_code() -> None:
+    """With any words the code is the same but for its constants."""
+    template = "{{'{0}': $states.input.`{1}`.`{1}`[`{1}` = '{0}'] & '{0}', 'b': $map($states.input.`{1}`, function($v){{ $v.`{1}` }})}}"
+    texts = []
+    for word in (HARMLESS, HOSTILE):
+        quoted = word.replace("\\", "\\\\").replace("'", "\\u0027").replace("\n", "\\n")
+        texts.append(Compiled(template.format(quoted, word.replace("`", ""))).source)
+    trees = [ast.dump(_blank(ast.parse(text))) for text in texts]
+    assert trees[0] == trees[1]
+
+
+def _blank(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.value = 0
+    return tree
+
+
+def test_a_variable_of_the_expression_may_have_any_name() -> None:
+    for name in ("class", "data", "True", "__import__", "é", "lambda"):
+        assert answer(f"(${name} := 1; ${name} + 1)") == {"result": 2}

@@ -77,3 +77,10 @@ def test_no_group_is_below_its_floor(suite: tuple[str, list[score.Score]]) -> No
 
 def test_no_case_crashes(suite: tuple[str, list[score.Score]]) -> None:
     assert [each.case for each in suite[1] if isinstance(each.got, dict) and each.got.get("status") == "CRASHED"] == []
+
+
+def test_every_jsonata_expression_is_answered_as_jsonata_2_0_6_answers() -> None:
+    scores = [each for each in score.jsonata() if each.not_yet is None]
+    assert [f"{each.case}: wanted {each.wanted}, got {each.got}"[:500] for each in scores if not each.ok] == []
+    assert len(scores) == 520 - len(score.OF_JAVASCRIPT)
+    assert sum(each.strict for each in scores) >= 515
