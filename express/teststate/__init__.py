@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from express.clock import Clock
-from express.runtime.values import dumps, loads
+from express.errors import RequestError
+from express.runtime.failures import StateError
+from express.runtime.values import adopt, dumps, loads
 from express.teststate.answering import TEXTS, answer
 from express.teststate.parameters import check_call
 
 __all__ = ["answer", "test_state"]
 
 Functions = Mapping[str, Callable[..., Any]]
+
+ANY_SIZE = 1 << 40  # bytes: how long its text may be is the service's to say
 
 
 def test_state(
@@ -46,18 +50,19 @@ def test_state(
         express.test_state(state, {"total": 5}, mock={"errorOutput": {"error": "Busy"}})["nextState"]
     """
     request: dict[str, Any] = {"definition": _definition(definition), "inspectionLevel": inspection_level}
-    if input is not None:
-        request["input"] = _text(input)
     if mock is not None:
-        request["mock"] = {**mock, **({"result": _text(mock["result"])} if "result" in mock else {})}
+        # What is not a mapping is refused below, in the words of the SDK
+        named = isinstance(mock, Mapping) and "result" in mock
+        request["mock"] = {**mock, "result": _text("mock.result", mock["result"])} if named else mock
     if state_configuration is not None:
-        request["stateConfiguration"] = dict(state_configuration)
-        data = state_configuration.get("mapItemReaderData")
+        request["stateConfiguration"] = state_configuration
+        data = state_configuration.get("mapItemReaderData") if isinstance(state_configuration, Mapping) else None
         if data is not None and not isinstance(data, str):
-            request["stateConfiguration"]["mapItemReaderData"] = _text(data)
-    for name, value in (("variables", variables), ("context", context)):
+            data = _text("stateConfiguration.mapItemReaderData", data)
+            request["stateConfiguration"] = {**state_configuration, "mapItemReaderData": data}
+    for name, value in (("input", input), ("variables", variables), ("context", context)):
         if value is not None:
-            request[name] = _text(value)
+            request[name] = _text(name, value)
     request |= {name: text for name, text in (("stateName", state_name), ("roleArn", role_arn)) if text is not None}
     check_call(request)
     answered = answer(request, functions=functions, clock=clock)
@@ -74,12 +79,20 @@ test_state.__test__ = False  # type: ignore[attr-defined] # pytest shall not tak
 
 def _definition(definition: Any) -> str:
     if isinstance(definition, os.PathLike):
-        with open(definition, "rb") as file:
-            definition = file.read()
+        try:
+            with open(definition, "rb") as file:
+                definition = file.read()
+        except OSError as error:
+            raise RequestError("InvalidDefinition", f"the file {os.fspath(definition)} cannot be read: {error.strerror}") from None
     if isinstance(definition, bytes):
         return definition.decode(errors="replace")
-    return definition if isinstance(definition, str) else _text(definition)
+    return definition if isinstance(definition, str) else _text("definition", definition)
 
 
-def _text(value: Any) -> str:
-    return dumps(dict(value) if isinstance(value, Mapping) else value).decode()
+def _text(name: str, value: Any) -> str:
+    """A JSON value as text; RequestError for what is none."""
+    try:
+        return dumps(adopt(dict(value) if isinstance(value, Mapping) else value, ANY_SIZE, name)).decode()
+    except StateError as error:
+        reason = loads(error.cause or "{}").get("errorMessage", "").removeprefix("Unable to marshal response: ")
+        raise RequestError("ParamValidationError", f"Parameter validation failed:\nInvalid value for parameter {name}: {reason}") from None

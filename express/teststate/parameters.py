@@ -64,7 +64,7 @@ REQUEST = Structure(
 )
 
 Kind = Text | Number | Flag | Structure
-_TYPES: dict[type[Kind], tuple[type[Any], ...]] = {Text: (str,), Number: (int,), Flag: (bool,), Structure: (dict,)}
+_TYPES: dict[type[Kind], type[Any]] = {Text: str, Number: int, Flag: bool, Structure: Mapping}
 
 
 def check_call(request: Any) -> None:
@@ -84,7 +84,7 @@ def check_request(request: Any) -> None:
 
 def _call(value: Any, kind: Kind, name: str) -> Iterator[str]:
     if _mistyped(value, kind):
-        shown = ", ".join(str(each) for each in _TYPES[type(kind)])
+        shown = dict if isinstance(kind, Structure) else _TYPES[type(kind)]
         yield f"Invalid type for parameter {name}, value: {value}, type: {type(value)}, valid types: {shown}"
     elif isinstance(kind, Structure):
         for field in kind.required:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,22 @@ CALLS: dict[str, tuple[dict[str, Any], str]] = {
             "Invalid type for parameter stateConfiguration.mapIterationFailureCount, value: True, "
             "type: <class 'bool'>, valid types: <class 'int'>"
         ),
+    ),
+    "a mock that is no mapping": (
+        {"mock": "x"},
+        "Invalid type for parameter mock, value: x, type: <class 'str'>, valid types: <class 'dict'>",
+    ),
+    "a configuration that is no mapping": (
+        {"state_configuration": 1},
+        "Invalid type for parameter stateConfiguration, value: 1, type: <class 'int'>, valid types: <class 'dict'>",
+    ),
+    "a result that is not JSON": (
+        {"mock": {"result": float("nan")}},
+        "Invalid value for parameter mock.result: Out of range float values are not JSON compliant: nan",
+    ),
+    "an input that is not JSON": (
+        {"input": {1: 2}},
+        "Invalid value for parameter input: keys must be str, not int",
     ),
     "a field that is not there": (
         {"mock": {"results": 1}},
@@ -105,6 +122,13 @@ def test_a_request_is_refused_as_the_service_refuses_it(name: str) -> None:
         answer(request)
     assert caught.value.code == code
     assert caught.value.message.startswith(message)
+
+
+def test_a_file_that_is_not_there_is_no_definition(tmp_path: Path) -> None:
+    with pytest.raises(express.RequestError, match=r"InvalidDefinition: the file .*gone\.json cannot be read: No such file or directory"):
+        express.test_state(tmp_path / "gone.json")
+    (tmp_path / "pass.yaml").write_text("Type: Pass\nEnd: true\n")
+    assert express.test_state(tmp_path / "pass.yaml", 5)["output"] == 5
 
 
 def test_a_request_and_its_answer_hold_json_as_text() -> None:
