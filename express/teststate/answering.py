@@ -8,7 +8,7 @@ from typing import Any
 from express.clock import Clock
 from express.errors import RequestError
 from express.runtime.values import dumps, loads
-from express.teststate import contexts, definitions, inspection, mocks, parameters, running
+from express.teststate import batches, contexts, definitions, inspection, mocks, parameters, readers, running
 
 # What of inspectionData is JSON as text
 TEXTS = frozenset({
@@ -39,10 +39,7 @@ def answer(
     if mock is not None:
         result = _json(mock["result"], "ValidationException", "Mocked result must be valid JSON") if "result" in mock else None
         mocked = mocks.read(subject, mock, result, configuration)
-    ran = running.run(
-        subject,
-        value,
-        mock=mocked,
+    setting = running.Setting(
         functions=functions or {},
         retries=configuration.get("retrierRetryCount", 0),
         context=context,
@@ -50,7 +47,28 @@ def answer(
         role=request.get("roleArn"),
         clock=clock,
     )
-    return _answered(subject, ran, variables, request.get("inspectionLevel", "INFO"))
+    ran = running.run(subject, value, setting, mocked)
+    answered = _answered(ran)
+    if request.get("inspectionLevel", "INFO") != "INFO":
+        shown = inspection.of(subject, ran.visit, {**variables, **ran.visit.assigned}, _details(ran))
+        if mocked is not None and isinstance(mocked.given, list):
+            shown |= _distributed(subject, mocked, shown, setting)
+        answered["inspectionData"] = {name: dumps(each).decode() if name in TEXTS else each for name, each in shown.items()}
+    return answered
+
+
+def _distributed(subject: definitions.Subject, mocked: mocks.Mocked, shown: Mapping[str, Any], setting: running.Setting) -> dict[str, Any]:
+    """What a Distributed Map makes of its items besides."""
+    found: dict[str, Any] = {}
+    if mocked.items is not None and readers.pointed(subject.raw):
+        found["afterItemsPointer"] = mocked.items
+    batcher = subject.raw.get("ItemBatcher")
+    if isinstance(batcher, dict):
+        template = batches.template(batcher, jsonata=subject.jsonata)
+        evaluated = running.evaluate(subject, template, shown.get("afterInputPath", shown["input"]), setting)
+        if isinstance(evaluated, dict):
+            found["afterItemBatcher"] = batches.batches(mocked.given, evaluated)
+    return found
 
 
 def _setter(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,19 +83,23 @@ def _json(text: str, code: str, sentence: str) -> Any:
         raise RequestError(code, sentence.format(error)) from None
 
 
-def _answered(subject: definitions.Subject, ran: running.Ran, variables: dict[str, Any], level: str) -> dict[str, Any]:
+def _details(ran: running.Ran) -> dict[str, int]:
+    """What took a failure."""
+    found = {} if ran.retrier is None else {"retryIndex": ran.retrier}
+    if ran.delay is not None:
+        found["retryBackoffIntervalSeconds"] = round(ran.delay)
+    elif ran.visit.catcher is not None:
+        found["catchIndex"] = ran.visit.catcher
+    return found
+
+
+def _answered(ran: running.Ran) -> dict[str, Any]:
     visit = ran.visit
     answered: dict[str, Any] = {}
-    details: dict[str, int] = {}
-    if ran.retrier is not None:
-        details["retryIndex"] = ran.retrier
     if ran.delay is not None:
         answered["status"] = "RETRIABLE"
-        details["retryBackoffIntervalSeconds"] = round(ran.delay)
     elif visit.status == "CAUGHT":
         answered["status"] = "CAUGHT_ERROR"
-        assert visit.catcher is not None
-        details["catchIndex"] = visit.catcher
     else:
         answered["status"] = "SUCCEEDED" if visit.status == "SUCCEEDED" else "FAILED"
     if visit.status in ("SUCCEEDED", "CAUGHT"):
@@ -85,7 +107,4 @@ def _answered(subject: definitions.Subject, ran: running.Ran, variables: dict[st
         if visit.next is not None:
             answered["nextState"] = visit.next
     answered |= {name: text for name, text in (("error", visit.error), ("cause", visit.cause)) if text is not None}
-    if level != "INFO":
-        shown = inspection.of(subject, visit, {**variables, **visit.assigned}, details)
-        answered["inspectionData"] = {name: dumps(value).decode() if name in TEXTS else value for name, value in shown.items()}
     return answered

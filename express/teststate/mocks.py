@@ -30,9 +30,11 @@ class Mocked:
 
     def __init__(self, result: Any, failure: tuple[str, str | None] | None, failed: int | None, items: Any) -> None:
         self._result, self._failure, self._failed, self.items = result, failure, failed, items
+        self.given: Any = None  # the inputs of a Map's iterations, once they are known
         self.inline: Callable[..., Any] | None = self._answer
 
     def _answer(self, payload: Any, execution: Execution, state: str, attempt: int) -> Any:
+        self.given = payload
         if self._failure is not None:
             raise StateError(*self._failure)
         if self._failed:

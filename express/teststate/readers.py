@@ -29,6 +29,13 @@ def items(raw: Mapping[str, Any], data: str | None) -> Any:
     return found[:most] if isinstance(most, int) and most > 0 else found
 
 
+def pointed(raw: Mapping[str, Any]) -> bool:
+    """Whether an ItemReader takes a part of what it reads only."""
+    reader = raw.get("ItemReader")
+    config = reader.get("ReaderConfig") if isinstance(reader, dict) else None
+    return isinstance(config, dict) and "ItemsPointer" in config
+
+
 def _json(data: str, config: Mapping[str, Any]) -> list[Any]:
     value = loads(data)
     pointer = config.get("ItemsPointer")

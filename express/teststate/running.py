@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from express import executor
+from express import executor, language
 from express.clock import REAL, Clock
 from express.compiler.graph import exits
 from express.compiler.module import Module, generate
@@ -35,35 +36,49 @@ class Ran:
         self.visit, self.retrier, self.delay = visit, retrier, delay
 
 
-def run(
-    subject: Subject,
-    value: Any,
-    *,
-    mock: Mocked | None,
-    functions: Mapping[str, Callable[..., Any]],
-    retries: int,
-    context: Mapping[str, Any] | None,
-    variables: Mapping[str, Any],
-    role: str | None,
-    clock: Clock | None,
-) -> Ran:
-    """Runs the state once, and no state after it. ``retries`` are the attempts that its retriers have had already. Waiting takes no time
-    where nothing but the engine waits."""
+class Setting(msgspec.Struct, kw_only=True):
+    """What a state runs in. ``retries`` are the attempts that its retriers have had already; ``context`` takes the place of the Context
+    Object's fields."""
+
+    functions: Mapping[str, Callable[..., Any]]
+    retries: int
+    context: Mapping[str, Any] | None
+    variables: Mapping[str, Any]
+    role: str | None
+    clock: Clock | None
+
+
+def run(subject: Subject, value: Any, setting: Setting, mock: Mocked | None) -> Ran:
+    """Runs the state once, and no state after it. Waiting takes no time where nothing but the engine waits."""
     state = subject.state
-    tested = _tested(state, retries)
-    program = _Program(_workflow(subject, tested), functions, {} if mock is None else {state.location: mock})
-    clock = clock or (VirtualClock() if isinstance(state, Wait) or mock is not None else REAL)
-    started = clock.time()
-    execution = Tested(program, value, started, started + SECONDS, clock=clock, started_wall=clock.wall())
-    execution.recording = log = Recording()
-    execution.given, execution.role_arn, execution.retried = context, role, retries
-    execution.variables = variables
-    executor.run(program, value, execution)
-    visit = log.visited(state.location)[0]
+    clock = setting.clock or (VirtualClock() if isinstance(state, Wait) or mock is not None else REAL)
+    visit = _visit(subject, _tested(state, setting.retries), value, setting, {} if mock is None else {state.location: mock}, clock)
     if visit.error is None or not isinstance(state, Fallible):
         return Ran(visit, None, None)
     retrier = _retrier(state, StateError(visit.error, visit.cause))
     return Ran(visit, retrier, visit.failures[-1].delay if visit.failures else None)
+
+
+def evaluate(subject: Subject, template: Any, value: Any, setting: Setting) -> Any:
+    """What the state's query language makes of a template with ``value`` as input; None if that fails."""
+    fields = {"QueryLanguage": "JSONata", "Output": template} if subject.jsonata else {"Parameters": template}
+    name = subject.state.name
+    loaded = language.load({"StartAt": name, "States": {name: {"Type": "Pass", **fields, "End": True}}})
+    if loaded.workflow is None:
+        return None
+    visit = _visit(subject, loaded.workflow.states[name], value, setting, {}, REAL)
+    return visit.output
+
+
+def _visit(subject: Subject, state: State, value: Any, setting: Setting, mocks: Mapping[str, Mocked], clock: Clock) -> Visit:
+    program = _Program(_workflow(subject, state), setting.functions, mocks)
+    started = clock.time()
+    execution = Tested(program, value, started, started + SECONDS, clock=clock, started_wall=clock.wall())
+    execution.recording = log = Recording()
+    execution.given, execution.role_arn, execution.retried = setting.context, setting.role, setting.retries
+    execution.variables = setting.variables
+    executor.run(program, value, execution)
+    return log.visited(state.location)[0]
 
 
 def _tested(state: State, retries: int) -> State:

@@ -140,6 +140,34 @@ def test_every_step_of_the_data_is_recorded_by_awss_name(compiled: Compiled) -> 
     assert (visit.input, visit.output) == ({"in": {"n": 4}}, {"m": 8})
 
 
+def test_jsonata_states_record_their_arguments_and_result(compiled: Compiled) -> None:
+    state = {**task("double", Arguments={"n": "{% $states.input.n + 1 %}"}, Output="{% $states.result.n %}"), "QueryLanguage": "JSONata"}
+    functions = {"double": lambda event: {"n": 2 * event["n"]}}
+    (visit,) = visits(compiled(machine(T=state), functions=functions, trace=True), {"n": 1})
+    assert visit.data == {"afterArguments": {"n": 2}, "result": {"n": 4}}
+    assert (visit.input, visit.output) == ({"n": 1}, 4)
+
+
+def test_variables_are_recorded_where_they_are_assigned(compiled: Compiled) -> None:
+    def fail(event: Any) -> Any:
+        raise express.TaskError("Busy")
+
+    catch = [{"ErrorEquals": ["Busy"], "Next": "C", "Assign": {"error.$": "$.Error"}, "ResultPath": None}]
+    rule = {"Variable": "$a", "NumericEquals": 2, "Next": "M", "Assign": {"ruled": True}}
+    definition = machine(
+        A=pass_(Assign={"a.$": "$.n", "b": [1]}),
+        B=pass_(Assign={"a.$": "States.MathAdd($a, 1)"}),
+        T=task("f", Catch=catch, Assign={"never": 1}),
+        C=choice(rule, default="M") | {"Assign": {"otherwise": True}},
+        M=map_(machine(I=pass_(Assign={"i.$": "$"})), ItemsPath="$.items"),
+    )
+    found = visits(compiled(definition, functions={"f": fail}, trace=True), {"n": 1, "items": [7, 8]})
+    assert [(visit.trail, visit.assigned) for visit in found] == [
+        ("A", {"a": 1, "b": [1]}), ("B", {"a": 2}), ("T", {"error": "Busy"}), ("C", {"ruled": True}), ("M", {}),
+        ("M[0]/I", {"i": 7}), ("M[1]/I", {"i": 8}),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("path", [None, "$.a"])
 def test_states_without_a_result_record_their_input_path(compiled: Compiled, path: str | None) -> None:
     definition = machine(

@@ -71,6 +71,18 @@ def test_failures_are_shown_with_what_became_of_them() -> None:
     assert wrong == [False, False, True, True, False, True, False, True]
 
 
+def test_variables_and_arguments_are_shown() -> None:
+    state = {**task("f", Arguments={"n": "{% $states.input + 1 %}"}, Assign={"r": "{% $states.result %}"}), "QueryLanguage": "JSONata"}
+    assert read(recorded(machine(T=state), 1, f=lambda event: [event["n"]])) == [
+        "T  Task  0 ns",
+        "    input       1",
+        '    arguments   {"n":2}',
+        "    result      [2]",
+        "    $r          [2]",
+        "    output      [2]",
+    ]
+
+
 def test_what_is_given_up_has_no_duration() -> None:
     branches = [machine(W={"Type": "Wait", "Seconds": 9}), machine(F={"Type": "Fail", "Error": "E"})]
     assert "  [0] W  Wait  given up" in read(recorded(machine(P={"Type": "Parallel", "Branches": branches}), {}))

@@ -176,6 +176,20 @@ CASES = {
         {"maxConcurrency": 0, "toleratedFailurePercentage": 49.0, "errorDetails": {"catchIndex": 1}},
         {"mock": {"result": [1, 0]}, "state_configuration": {"mapIterationFailureCount": 1}},
     ),
+    "Distributed Map, batches": Case(
+        state(
+            "Map", Items=[1, 2, 3], ItemProcessor=FAR_ITEM, ItemSelector={"v": "{% $states.context.Map.Item.Value %}"}, End=True,
+            ItemBatcher={"MaxItemsPerBatch": "{% $states.input.most %}", "BatchInput": {"v": "{% $v %}"}},
+        ),
+        {"most": 2},
+        {"status": "SUCCEEDED", "output": [1, 4]},
+        {
+            "afterItemSelector": [{"v": 1}, {"v": 2}, {"v": 3}],
+            "afterItemBatcher": [{"BatchInput": {"v": 9}, "Items": [{"v": 1}, {"v": 2}]}, {"BatchInput": {"v": 9}, "Items": [{"v": 3}]}],
+            "maxConcurrency": 0, "variables": {"v": 9},
+        },
+        {"mock": {"result": [1, 4]}, "variables": {"v": 9}},
+    ),
     "Distributed Map, with a reader": Case(
         state(
             "Map", ItemProcessor=FAR_ITEM, ItemSelector="{% $states.context.Map.Item.Value.a %}", End=True,

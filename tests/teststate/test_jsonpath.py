@@ -331,6 +331,26 @@ CASES = {
         },
         {"mock": {"result": [1, 4]}, "state_configuration": {"mapItemReaderData": "[1, 2]"}},
     ),
+    "Distributed Map, a pointer and batches": Case(
+        {
+            "Type": "Map", "ItemProcessor": FAR_ITEM, "InputPath": "$.a", "End": True,
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"},
+                "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/rows"},
+            },
+            "ItemBatcher": {"MaxItemsPerBatchPath": "$.most", "BatchInput": {"m.$": "$.most", "f": 1}},
+        },
+        {"a": {"most": 2}},
+        {"status": "SUCCEEDED", "output": [1, 4]},
+        {
+            "afterInputPath": {"most": 2}, "afterItemsPointer": [1, 2, 3], **same([1, 4], "afterResultSelector", "afterResultPath"),
+            "afterItemBatcher": [
+                {"BatchInput": {"m": 2, "f": 1}, "Items": [1, 2]}, {"BatchInput": {"m": 2, "f": 1}, "Items": [3]},
+            ],
+            "maxConcurrency": 0,
+        },
+        {"mock": {"result": [1, 4]}, "state_configuration": {"mapItemReaderData": '{"rows": [1, 2, 3]}'}},
+    ),
     "Distributed Map, with a writer": Case(
         {
             "Type": "Map", "ItemProcessor": FAR_ITEM, "End": True,
