@@ -43,7 +43,8 @@ class Result:
 
 def held(frame: Frame, result: Result) -> Result:
     """The result in a local."""
-    if not flat(result.piece).isidentifier():
+    name = flat(result.piece)
+    if not name.isidentifier() or name in ("None", "True", "False"):
         frame.source.statement("result = ", result.piece)
         result = Result(Leaf("result"), result.size, exclusive=result.exclusive, whole=result.whole)
     return result

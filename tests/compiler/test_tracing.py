@@ -263,3 +263,29 @@ def test_a_program_that_records_still_turns_text_into_text(compiled: Compiled) -
 
     program = compiled(machine(A=pass_(Parameters={"b.$": "$.a"})), trace=True)
     assert program.process(b'{"a": 1}', Execution(program, None, 0, 9)) == b'{"b":1}'
+
+
+def test_the_variables_that_a_state_set_are_recorded_on_every_way(compiled: Compiled) -> None:
+    def declined(event: Any) -> Any:
+        raise express.TaskError("Declined", "no money")
+
+    rule = {"Variable": "$.n", "NumericEquals": 1, "Assign": {"way": "one"}, "Next": "T"}
+    catcher = {"ErrorEquals": ["Declined"], "Assign": {"why.$": "$.Cause"}, "Next": "J"}
+    definition = machine(
+        A=pass_(Assign={"visit": 1, "within.$": "$.n"}),
+        C={**choice(rule, default="T"), "Assign": {"way": "other"}},
+        T=task("declined", Catch=[catcher], Assign={"why": "none"}),
+        J={**pass_(Output="{% $visit %}", Assign={"visit": "{% $visit + $within %}"}), "QueryLanguage": "JSONata"},
+        End=pass_(),
+    )
+    program = compiled(definition, functions={"declined": declined}, trace=True)
+    for number, way in ((1, "one"), (2, "other")):
+        found = visits(program, {"n": number})
+        assert [visit.assigned for visit in found] == [
+            {"visit": 1, "within": number},
+            {"way": way},
+            {"why": "no money"},
+            {"visit": 1 + number},
+            {},
+        ]
+        assert found[-1].output == 1

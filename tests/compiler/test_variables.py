@@ -31,6 +31,8 @@ def show(**variables: str) -> dict[str, Any]:
         ({"Parameters": {"p.$": "$.n"}, "ResultPath": None}, {"p": 1}),
         ({"Result": {"r": [1]}}, {"r": [1]}),
         ({"Result": "text", "ResultPath": "$.r"}, "text"),
+        ({"Result": None}, None),
+        ({"Result": True}, True),
         ({"OutputPath": "$.n"}, {"n": 1, "deep": {"m": 2}}),
     ],
 )
@@ -257,6 +259,15 @@ def test_a_variable_that_nobody_sets_fails_where_it_is_read(compiled: Compiled, 
     assert error == "States.Runtime"
     assert cause is not None
     assert cause.endswith("The variable '$x' that the field 'x.$' reads has no value.")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("constant", [True, 1, "text", []])
+def test_a_path_into_a_constant_result_is_named(compiled: Compiled, constant: Any) -> None:
+    error, cause = failure(compiled(machine(A=pass_(Result=constant, Assign={"x.$": "$.a"}))), {})
+    assert error == "States.Runtime"
+    assert cause is not None
+    assert "'$.a'" in cause
 
 
 def test_a_path_that_a_variable_does_not_have_is_named(compiled: Compiled) -> None:
