@@ -229,8 +229,10 @@ def wider(path: Path) -> str | None:
                 return "slice with a step"
             if isinstance(each, Slice) and each.start is None and each.stop is None:
                 return "slice without a start and an end"
-            if isinstance(each, Slice) and (each.start or 0) < 0 and (each.stop or 0) < 0:
-                return "slice with two negative ends"
+            if isinstance(each, Slice) and each.start is not None and each.stop is not None and min(each.start, each.stop) < 0:
+                return "slice with two ends of which one is negative"
+            if isinstance(segment, Union) and isinstance(each, Index) and each.index < 0:
+                return "negative index among others"
         if isinstance(segment, Union):
             if len({type(member) for member in segment.members}) > 1 or isinstance(segment.members[0], Slice):
                 return "index beside a slice in one bracket"
