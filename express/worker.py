@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -140,7 +141,7 @@ class Worker:
         settings = configuration.settings
         self._settings = settings
         self.parts = prepare(configuration)
-        self.heartbeat = Heartbeat()
+        self.heartbeat = Heartbeat(sys.__stderr__)
         programs = {id(part.program): part.program for part in self.parts}.values()
         workflows = [program.metrics for program in programs if program.metrics is not None]
         self._executor: Executor | None = None  # before the exposition, which asks for it at once
