@@ -62,6 +62,8 @@ CODES: dict[str, Code] = {
     findings.SHORT_DELAY: Code("WARNING", "MaxDelaySeconds is not more than IntervalSeconds, so that the pauses of a Retry never grow."),
     findings.UNDEFINED_VARIABLE: Code("WARNING", "A variable is read that no state assigns where it could be seen."),
     findings.UNKNOWN_FUNCTION: Code("WARNING", "JSONata calls a function that neither JSONata nor AWS has."),
+    findings.JSONATA_IS_TEXT: Code("WARNING", "What looks like JSONata is a text: it is in a JSONPath state, or has blanks outside."),
+    findings.JSONPATH_IS_TEXT: Code("WARNING", "What looks like a JSONPath field is passed on as it is: it is in a JSONata state."),
     findings.RESERVED_ERROR: Code("WARNING", "ErrorEquals names a States.* error that does not exist."),
     TOO_LARGE_A_CONSTANT: Code("WARNING", "A constant is larger than the 256 KiB that a state's data may have: the state always fails."),
     UNKNOWN_CODE: Code("WARNING", "A Comment ignores a code that does not exist, or an error."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from express.language import jsonata
-from express.language.findings import TOO_DEEP, UNKNOWN_FUNCTION, Findings, below, shown
+from express.language.findings import JSONATA_IS_TEXT, JSONPATH_IS_TEXT, TOO_DEEP, UNKNOWN_FUNCTION, Findings, below, shown
 from express.language.model import ArrayTemplate, Expression, Jsonata, Literal, ObjectTemplate
 from express.language.scanner import SyntaxProblem
 from express.language.templates import DEPTH
@@ -24,6 +24,10 @@ def parse(value: Any, location: str, findings: Findings, members: tuple[str, ...
     if isinstance(value, str):
         return text(value, location, findings, members)
     if isinstance(value, dict):
+        for key, inner in value.items():
+            if key.endswith(".$") and isinstance(inner, str) and inner.startswith(("$", "States.")):
+                message = f"in a JSONata state {shown(key)} stays a field of that name, and {shown(inner)} a text"
+                findings.warning(below(location, key), message, JSONPATH_IS_TEXT)
         fields = tuple((key, parse(inner, below(location, key), findings, members, depth - 1)) for key, inner in value.items())
         return Literal(value) if all(isinstance(inner, Literal) for _, inner in fields) else ObjectTemplate(fields)
     if isinstance(value, list):
@@ -35,6 +39,10 @@ def parse(value: Any, location: str, findings: Findings, members: tuple[str, ...
 def text(value: str, location: str, findings: Findings, members: tuple[str, ...] = ALWAYS) -> Jsonata | Literal:
     """One text: JSONata, or itself."""
     if not value.startswith("{%"):
+        if value.endswith("%}"):  # developer guide, "Transforming data": what is not properly opened or closed is an error
+            findings.error(location, f"a JSONata expression begins with '{{%', found {shown(value)}")
+        elif jsonata.is_expression(value.strip()):  # recorded: AWS takes it for a text
+            findings.warning(location, "this is a text, not JSONata, since there are blanks outside of '{%' and '%}'", JSONATA_IS_TEXT)
         return Literal(value)
     if not jsonata.is_expression(value):
         findings.error(location, f"a JSONata expression ends with '%}}', found {shown(value)}")

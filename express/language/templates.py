@@ -8,8 +8,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from express.language import intrinsics, paths
-from express.language.findings import NEGATIVE_INDEX, NO_DOLLAR, NO_FUNCTION, PLACEHOLDERS, TOO_DEEP, Findings, below, shown
+from express.language import intrinsics, jsonata, paths
+from express.language.findings import (
+    JSONATA_IS_TEXT,
+    NEGATIVE_INDEX,
+    NO_DOLLAR,
+    NO_FUNCTION,
+    PLACEHOLDERS,
+    TOO_DEEP,
+    Findings,
+    below,
+    shown,
+)
 from express.language.model import ArrayTemplate, Call, Expression, Literal, ObjectTemplate, Path
 from express.language.scanner import SyntaxProblem
 
@@ -27,6 +37,8 @@ def parse(value: Any, location: str, findings: Findings, depth: int = DEPTH) -> 
     if isinstance(value, list):
         items = tuple(parse(item, below(location, number), findings, depth - 1) for number, item in enumerate(value))
         return Literal(value) if all(isinstance(item, Literal) for item in items) else ArrayTemplate(items)
+    if isinstance(value, str) and jsonata.is_expression(value):
+        findings.warning(location, "this is a text, not JSONata: the state's query language is JSONPath", JSONATA_IS_TEXT)
     return Literal(value)
 
 

@@ -64,7 +64,7 @@ def test_without_an_output_a_state_gives_out_its_input_or_its_result(compiled: C
     ("node", "expected"),
     [
         (q("$states.input.a"), 1),
-        ({"x": q("$states.input.a + 1"), "y": [q("$states.input.l"), "$.a", " {% 1 %}"]}, {"x": 2, "y": [[1, 2], "$.a", " {% 1 %}"]}),
+        ({"x": q("$states.input.a + 1"), "y": [q("$states.input.l"), "$.a", " {% 1 %} "]}, {"x": 2, "y": [[1, 2], "$.a", " {% 1 %} "]}),
         ({"x.$": "$.a"}, {"x.$": "$.a"}),
         ([], []),
         (None, None),
