@@ -391,7 +391,7 @@ def test_data_and_variables_go_from_one_language_to_the_other(compiled: Compiled
 
 # --- What cannot be done to the code ----------------------------------------------------------------------------------------------
 
-HOSTILE = ("'; import os #", '"""', "\n", "{x!r}", "__import__('os')", "\\", "`", "%}", "\u2028")
+HOSTILE = ("'; import os #", '"""', "\n", "{x!r}", "__import__('os')", "\\", "`", "%};", "\u2028")
 
 
 @pytest.mark.parametrize("word", HOSTILE)
