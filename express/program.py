@@ -14,6 +14,7 @@ from typing import Any, Literal
 from express import executor, language
 from express.clock import REAL, Clock
 from express.compiler.blame import Blame
+from express.compiler.explaining import Reason, explain
 from express.compiler.module import Module, all_states, generate
 from express.errors import DefinitionError, Problem
 from express.language import model
@@ -69,7 +70,7 @@ class Program:
             self.metrics = WorkflowMetrics(name, workflow.sha256, [(state.name, type(state).__name__) for state in states])
         module = self._generate(text=False)
         self.source, self.plain, self.anonymous, self._table = module.text, module.plain, module.anonymous, module.table
-        self._reveals_input = module.reveals_input
+        self._reveals_input, self._reasons = module.reveals_input, module.reasons
         self._blames: list[Blame] = []
         self.evaluate: Callable[[Any, Execution], Any] = self._load(module)
 
@@ -113,6 +114,11 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<express.Program {self.name!r} {self.sha256[:8]}>"
+
+    def reasons(self) -> list[Reason]:
+        """Why the code of each state is as it is: which expressions are Python and which a library evaluates, what is copied, measured,
+        awaited and why. State by state, in the definition's order."""
+        return list(explain(all_states(self.workflow), self._reasons))
 
     def lines(self, state: str) -> list[str]:
         """The lines of ``source`` that belong to a state, its comment first; none for a state that there is not."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from express.cli import substitutions
+from express.cli import reasons, substitutions
 from express.cli.exits import Exit, usage
 
 SHORT = "Show the Python that a definition becomes."
@@ -18,12 +18,14 @@ Examples:
   express compile orders.asl.json --show
   express compile orders.asl.json --show --functions orders_functions.py
   express compile orders.asl.json --show --state Charge
+  express compile orders.asl.json --explain --functions orders_functions.py
 """
 
 
 def command(
     definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="A file in JSON or YAML.")],
     show: Annotated[bool, typer.Option("--show", help="Print the generated Python, without the lines that measure.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why the Python of each state is as it is.")] = False,
     metrics: Annotated[bool, typer.Option("--metrics", help="With the lines that measure, as a pipeline runs it.")] = False,
     state: Annotated[str | None, typer.Option(metavar="NAME", help="Only the lines of this state.")] = None,
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
@@ -35,11 +37,12 @@ def command(
 
     values = substitutions.parsed(substitute)
     program = program_of(definition, functions_of(functions or ()), substitutions=values, missing="defer", metrics=metrics)
-    if state is not None:
-        lines = program.lines(state)
-        if not lines:
-            raise usage(f"{definition} has no state {state!r}: it has {', '.join(program.states)}")
-        print(textwrap.dedent("\n".join(lines)))
+    if state is not None and state not in program.states:
+        raise usage(f"{definition} has no state {state!r}: it has {', '.join(program.states)}")
+    if explain:
+        reasons.show([reason for reason in program.reasons() if state in (None, reason.state)])
+    elif state is not None:
+        print(textwrap.dedent("\n".join(program.lines(state))))
     elif show:
         print(program.source, end="")
     else:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from express.cli import substitutions
 from express.cli.exits import Exit, usage, write
 
 SHORT = "Draw a definition, coloured by coverage or live metrics."
@@ -34,14 +35,16 @@ def command(
     coverage: Annotated[Path | None, typer.Option(metavar="FILE", help="What express test --coverage-file has written.")] = None,
     metrics: Annotated[str | None, typer.Option(metavar="URL|FILE", help="The /metrics of a running process, or a file of it.")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow's name.  [default: the file's]")] = None,
+    substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
 ) -> int:
     """Draws a definition as Mermaid's text, as SVG, or as a page of HTML; nothing is fetched to read them."""
     from express.drawing import drawing
 
     if coverage is not None and metrics is not None:
         raise usage("--coverage and --metrics cannot both give the colours")
+    values = substitutions.parsed(substitute)
     kind = form or (Format.MERMAID if output is None else Format(drawing.kind_of(output)))
-    text = drawing.draw(definition, str(kind), name=name, coverage=coverage, metrics=metrics)
+    text = drawing.draw(definition, str(kind), name=name, coverage=coverage, metrics=metrics, values=values)
     if output is None:
         print(text, end="")
     else:

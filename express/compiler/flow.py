@@ -179,6 +179,7 @@ class Flow:
             if first and self.kind == "root":
                 self.unit.traces.start()
             frame = Frame(self, head)
+            self._explain(head, first=first)
             source.passed = ()
             if first:
                 self._begin()
@@ -195,6 +196,19 @@ class Flow:
                 else:
                     self._run(frame, head)
             self._catch(first=first)
+
+    def _explain(self, head: str, *, first: bool) -> None:
+        """Writes down why a function begins here, and which of the machine's states can wait."""
+        unit, plan = self.unit, self.plan
+        if not first:
+            unit.because(self.machine.states[head], "function", plan.why(head))
+        if head in plan.loops or (head in plan.group and plan.cyclic):
+            unit.because(self.machine.states[head], "wait", "the way leads back here: a loop lets others run every 1,000 transitions")
+        if first or head == self.machine.start_at:
+            for name in plan.reached:
+                state = self.machine.states[name]
+                if (reason := self.plans.why_it_waits(state)) is not None:
+                    unit.because(state, "wait", reason)
 
     def _catch(self, *, first: bool) -> None:
         """What every function does with what is raised in it."""

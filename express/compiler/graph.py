@@ -57,18 +57,24 @@ class Plans:
 
     def waits(self, state: State) -> bool:
         """Whether a state can suspend. Map does: its work depends on the data, so it must let others run."""
+        return self.why_it_waits(state) is not None
+
+    def why_it_waits(self, state: State) -> str | None:
+        """In words; None for a state that cannot suspend."""
         mocked = self.mock(state)
-        if isinstance(state, (Wait, Map)):
-            return True
+        if isinstance(state, Wait):
+            return "it waits"
+        if isinstance(state, Map):
+            return "how much it does depends on the data, so it lets others run"
         if isinstance(state, (Task, Parallel)) and any(retrier.max_attempts > 0 for retrier in state.retry):
-            return True  # backoff
+            return "Retry waits between attempts"
         if isinstance(state, Task):
-            return self._bindings[state.location].inline is None
+            return "its function does not run inline" if self._bindings[state.location].inline is None else None
         if mocked is not None:
-            return mocked.inline is None
-        if isinstance(state, Parallel):
-            return any(not self.of(branch).plain for branch in state.branches)
-        return False
+            return "what it calls does not run inline" if mocked.inline is None else None
+        if isinstance(state, Parallel) and any(not self.of(branch).plain for branch in state.branches):
+            return "a branch can wait"
+        return None
 
 
 class Plan:
@@ -95,6 +101,7 @@ class Plan:
                     seen.add(target)
                     pending.append(target)
         self.reached = [name for name in states if name in seen]
+        self._ways = ways
         joins = {name for name in self.reached if ways[name] > 1 and not _small(states[name])}
         leads = self._functions(machine.start_at, joins)
         self.heads = frozenset(leads)
@@ -110,6 +117,14 @@ class Plan:
         self.cyclic = any(head in leads[head] or len(groups[head]) > 1 for head in leads)
         self.alone = machine.start_at not in joins and machine.start_at not in self.group
         self.plain = not self.cyclic and not any(plans.waits(states[name]) for name in self.reached)
+
+    def why(self, head: str) -> str:
+        """Why a function begins with a state."""
+        if head == self.machine.start_at:
+            return "the machine begins here, and the way leads back here"
+        if self._ways[head] > 1 and not _small(self._states[head]):
+            return f"{self._ways[head]} ways lead here"
+        return f"the function before it would get longer than {LONGEST} states or deeper than {DEEPEST} conditions"
 
     def _functions(self, start: str, joins: set[str]) -> dict[str, set[str]]:
         """The heads, each with the heads that its function leads to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +18,7 @@ from express.compiler.measures import Measures
 from express.compiler.projection import Projection
 from express.compiler.safety import check
 from express.compiler.source import Line
-from express.compiler.unit import Binding, Unit
+from express.compiler.unit import About, Binding, Unit
 from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
 from express.runtime import access, branches, comparisons, intrinsics, jsonata, jsonata_names, paths, suspensions, values, variables
 from express.runtime.decoding import OTHER_FORM, projector, whole
@@ -38,6 +38,7 @@ class Module(msgspec.Struct):
     anonymous: bool
     reveals_input: bool
     projection: Projection | None
+    reasons: Mapping[str, Sequence[tuple[About, str]]]
 
 
 def machines(machine: Machine) -> Iterator[Machine]:
@@ -134,7 +135,16 @@ def generate(
     check(written, unit.objects, filename)
     anonymous = entry.plain and not unit.looks_at_execution and not any(_takes_context(binding) for binding in bindings.values())
     return Module(
-        written, filename, source.table, unit.objects, _event_ids(workflow), entry.plain, anonymous, unit.reveals_input, projection
+        written,
+        filename,
+        source.table,
+        unit.objects,
+        _event_ids(workflow),
+        entry.plain,
+        anonymous,
+        unit.reveals_input,
+        projection,
+        {location: tuple(reasons) for location, reasons in unit.reasons.items()},
     )
 
 

@@ -127,12 +127,26 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
     )
     use = (Use(path, "data", "result", field),)
     with _measured(frame, state, guarded) as target:
+        reason = _copied(facts, field, path, nested=bool(more) or not isinstance(first, Name), in_place=in_place, whole=result.whole)
+        if reason is not None:
+            frame.unit.because(state, "copy", reason)
         if more or not isinstance(first, Name):
             source.statement(f"{target} = ", call("put", Leaf("data", use), steps(path), piece))
-        elif facts.own and in_place and not result.whole:
+        elif reason is None:
             source.statement(f"data[{literal(first.name)}] = ", piece)
         else:
             source.statement(f"{target} = ", Display("{", (("", Leaf("**data", use)), (f"{literal(first.name)}: ", piece)), "}"))
+
+
+def _copied(facts: Facts, field: str, path: Path, *, nested: bool, in_place: bool, whole: bool) -> str | None:
+    """Why the result cannot be set in the data as it is: what is around its place is copied (not what is beside it)."""
+    if nested:
+        return f"of the objects around {path.text}, for {field}"
+    if not facts.own:
+        return f"of the outermost object, for {field}: it was not made in this function"
+    if not in_place:
+        return f"of the outermost object, for {field}: Retry and Catch go on with the input as it was"
+    return f"of the outermost object, for {field}: the result may have the input itself in it" if whole else None
 
 
 @contextmanager
@@ -142,6 +156,7 @@ def _measured(frame: Frame, state: State, guarded: bool) -> Iterator[str]:
     if not guarded or bound <= PAYLOAD:
         yield "data"
         return
+    frame.unit.because(state, "check", f"its output {may_have(bound)}, and Retry and Catch would go on with the input")
     yield "output"
     with frame.source.block(f"if not {measure(bound)}(output, {PAYLOAD}):"):
         frame.source.line(f"raise too_large({text(frame, state.name)})")
@@ -173,10 +188,16 @@ def settle(frame: Frame, *, left: bool = True) -> None:
     """Measures now, if that is still to be done. ``left``: the state whose output it is has been left."""
     owed = frame.facts.owed
     if owed is not None:
+        frame.unit.because(owed, "check", f"its output {may_have(frame.facts.bound)}")
         test = f"if not {measure(frame.facts.bound)}(data, {PAYLOAD}):"
         with frame.source.at(replace(frame.unit.place(owed), left=left)), frame.source.block(test):
             frame.source.line(f"raise too_large({text(frame, owed.name)})")
         frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
+
+
+def may_have(bound: int) -> str:
+    """``may have up to 300 KiB``, for a reason."""
+    return "may have any size" if bound >= ENDLESS else f"may have up to {-(-bound // 1024):,} KiB, {PAYLOAD // 1024} are allowed"
 
 
 def measure(bound: int) -> str:
@@ -249,6 +270,7 @@ def assign(
             frame.source.statement(f"{target} = ", piece)
     sizes = [bound(node, size, scope.variables) for _, node in assignments]
     if sum(sizes) > PAYLOAD:
+        frame.unit.because(state, "check", f"what it assigns {may_have(sum(sizes))}")
         values = targets[0] if len(targets) == 1 else f"[{', '.join(targets)}]"
         with frame.source.block(f"if not {measure(sum(sizes))}({values}, {PAYLOAD}):"):
             frame.source.line(f"raise too_large({text(frame, state.name)})")

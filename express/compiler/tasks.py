@@ -148,6 +148,7 @@ class _Task:
         if state.parameters is not None:
             payload = given(frame, state, scope)
         payload = self._limited(payload, scope)
+        self._explain()
         if self.function is not None and self._flat(payload, scope):
             payload = self._copied(scope.variable)
         elif not self._given_away():
@@ -173,6 +174,7 @@ class _Task:
         most = received if state.parameters is None else bound(state.parameters, received, scope.variables)
         if most <= PAYLOAD + WRAPPING:
             return payload
+        self.frame.unit.because(state, "check", f"what the function gets {shaping.may_have(most)}")
         source.statement("given = ", payload)
         with source.block(f"if not {shaping.measure(most)}(given, {PAYLOAD}):"):
             source.line(f"raise too_large({shaping.text(self.frame, state.name)})")
@@ -184,14 +186,46 @@ class _Task:
 
     def _given_away(self) -> bool:
         """Whether nobody looks at the payload, or at anything in it, once the function has it; and nothing is in it twice."""
+        return self._kept() is None
+
+    def _kept(self) -> str | None:
+        """Why the function gets a copy of the payload."""
         state = self.state
         if any("input" in query.states for query in data.queries((state.output, state.assign, state.catch))):
-            return False
-        if state.retry or state.result_path != ROOT or not self.frame.facts.exclusive:
-            return False
-        if data.shared(state.parameters) or not only_once(state.parameters):
-            return False
-        return all(catcher.result_path == ROOT for catcher in state.catch)
+            return "JSONata reads the state's input after the call"
+        if state.retry:
+            return "another attempt must get the same"
+        if state.result_path != ROOT:
+            return "the input goes on after the call (ResultPath)"
+        if not self.frame.facts.exclusive:
+            return "something else may hold parts of the input, too"
+        if data.shared(state.parameters):
+            return "it has parts that the definition or the Context Object has, too"
+        if not only_once(state.parameters):
+            return "something may be in it twice"
+        if any(catcher.result_path != ROOT for catcher in state.catch):
+            return "the input goes on where an error is caught (ResultPath)"
+        return None
+
+    def _explain(self) -> None:
+        """Writes down how the function is called, and why it gets a copy."""
+        unit, state, binding = self.frame.unit, self.state, self.binding
+        if self.function is not None:
+            unit.because(state, "call", "straight: it runs inline and takes no context, and the state has no TimeoutSeconds")
+        elif binding.inline is not None:
+            plain = getattr(binding, "plain", None) is not None
+            reason = (
+                "its TimeoutSeconds is judged after it has returned" if plain else "it takes the context, or its resource wraps the result"
+            )
+            unit.because(state, "call", f"inline, through a call of the engine: {reason}")
+        else:
+            run = getattr(getattr(binding, "function", None), "run", None)
+            unit.because(
+                state, "call", f"awaited: its function runs as {run}" if run else "awaited: what it calls is known when it is reached"
+            )
+        kept = self._kept()
+        if kept is not None:
+            unit.because(state, "copy", f"of what the function gets: {kept}")
 
     def _flat(self, payload: Piece, scope: data.Scope) -> bool:
         """Whether the payload must be copied and is the data itself, of few fields: often all plain, and then copied without a call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from express.compiler.names import Names
 from express.compiler.source import Place, Source
@@ -11,6 +11,11 @@ from express.compiler.tracing import LOCALS, Traces
 from express.language.model import State, Task, Workflow
 
 LONGEST_TEXT = 200  # characters of a text that is written into the code; longer ones get a name
+
+
+# What a reason is about: expressions that are Python, walked paths, what a library evaluates, calls, copies, sizes that are measured,
+# where a function of its own begins, why a state can wait
+About: TypeAlias = Literal["code", "path", "library", "call", "copy", "check", "function", "wait"]
 
 
 class Binding(Protocol):
@@ -50,12 +55,17 @@ class Unit:
         self.reveals_input = False  # some line reads the Context Object's Execution.Input
         self.text = False  # events come as JSON text, and results go as JSON text
         self.projects = False  # events are decoded only as far as anybody looks at them
+        self.reasons: dict[str, dict[tuple[About, str], None]] = {}  # by the state's location
 
     def object(self, value: Any, name: str, suffix: str = "") -> str:
         """A name under which the code finds ``value``."""
         found = self.names.new(name, suffix)
         self.objects[found] = value
         return found
+
+    def because(self, state: State, about: About, text: str) -> None:
+        """Writes down why the code of a state is as it is: for ``express compile --explain``, nothing else reads it."""
+        self.reasons.setdefault(state.location, {})[about, text] = None
 
     def place(self, state: State) -> Place:
         return Place(self.numbers[state.location], state.name, state.location, isinstance(state, Task))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -28,12 +30,20 @@ def kind_of(path: Path) -> str:
     return kind
 
 
-def draw(definition: Path, kind: str, *, name: str | None = None, coverage: Path | None = None, metrics: str | None = None) -> str:
+def draw(
+    definition: Path,
+    kind: str,
+    *,
+    name: str | None = None,
+    coverage: Path | None = None,
+    metrics: str | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> str:
     """The text of a picture: ``mermaid``, ``svg`` or ``html``. OSError for a file that cannot be read, DefinitionError, ConfigurationError
-    and ConnectionFailed for what cannot work."""
+    and ConnectionFailed for what cannot work. ``values`` are those of the definition's ``${Name}``."""
     with definition.open("rb"):
         pass
-    loaded = language.load(definition)
+    loaded = language.load(definition, values)
     workflow = loaded.workflow
     if workflow is None:
         raise DefinitionError([located(definition, problem) for problem in loaded.problems])

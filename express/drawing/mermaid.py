@@ -94,7 +94,7 @@ def _number(diagram: Diagram, name: str, numbers: dict[str, int]) -> int:
 
 def _label(box: Box, mark: Mark) -> str:
     lines = [f"<b>{text(box.state.name)}</b>", text(box.detail), *([text(mark.note)] if mark.note else [])]
-    return "<br/>".join(lines)
+    return (", " if box.inside else "<br/>").join(lines)  # what is inside begins right below the first line
 
 
 def _words(arrow: Arrow, mark: Mark) -> str:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.commandline import express
 
@@ -58,3 +64,38 @@ def test_a_definition_that_is_wrong_is_named_with_every_problem(folder: Path) ->
         "express: wrong.json: /States/A/Next: no state is named 'B'",
         "express: wrong.json: /States/C: State 'C' is not reachable: no state that is reached leads to it",
     ]
+
+
+def test_explain_says_state_by_state_why_the_code_is_as_it_is(folder: Path) -> None:
+    result = express("compile", "orders.asl.json", "--explain", "--functions", "functions.py", cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "/States/HasTotal: code: $.total",
+        "/States/Price: call: inline, through a call of the engine: it takes the context, or its resource wraps the result",
+        "/States/Price: copy: of what the function gets: the input goes on after the call (ResultPath)",
+        "/States/Price: copy: of the outermost object, for ResultPath: it was not made in this function",
+        "/States/Price: check: its output may have up to 513 KiB, 256 are allowed",
+    ]
+
+
+def test_explain_may_be_asked_of_one_state(folder: Path) -> None:
+    result = express("compile", "orders.asl.json", "--explain", "--state", "HasTotal", cwd=folder)
+    assert (result.returncode, result.stdout) == (0, "/States/HasTotal: code: $.total\n")
+
+
+def test_on_a_terminal_the_reasons_are_a_table(folder: Path) -> None:
+    """`script` gives the command a terminal."""
+    if shutil.which("script") is None:
+        pytest.skip("there is no `script` here, which gives a command a terminal")
+    command = f"{sys.executable} -m express compile orders.asl.json --explain"
+    result = subprocess.run(
+        ["script", "-qec", command, "/dev/null"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100"},
+        timeout=60,
+    )
+    assert "what and why" in result.stdout
+    assert "HasTotal" in result.stdout
+    assert "\x1b[" in result.stdout

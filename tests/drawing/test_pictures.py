@@ -175,6 +175,12 @@ def test_mermaid_of_a_saga() -> None:
     ]
 
 
+def test_the_title_of_a_group_is_one_line() -> None:
+    """Mermaid keeps room for no more."""
+    lines = mermaid.render(drawn(nested()), NONE).splitlines()
+    assert '    subgraph s0["<b>Orders</b>, Map, 10 at a time"]' in lines
+
+
 def test_mermaid_numbers_its_links_as_it_writes_them() -> None:
     """``linkStyle 3`` colours the fourth link of the text."""
     diagram = drawn(nested())
