@@ -30,7 +30,7 @@ class Line(msgspec.Struct):
 
 
 def lines(recording: Recording, longest: int = LONGEST) -> Iterator[Line]:
-    """A recording as people read it. A payload that is the one before it is not shown again; long ones are cut."""
+    """A recording as people read it. What changes nothing is not shown again; long payloads are cut."""
     inside: dict[int | None, list[Visit]] = {}
     for visit in recording.visits:
         inside.setdefault(visit.parent, []).append(visit)
@@ -67,7 +67,7 @@ def _visit(visit: Visit, depth: int, longest: int) -> Iterator[Line]:
     if visit.error is not None and not visit.failures:
         yield line("failed", _failure(Failure(visit.error, visit.cause)), wrong=True)
     if visit.status in ("SUCCEEDED", "CAUGHT"):
-        yield line("output", _cut(visit.output, longest))
+        yield line("output", "= input" if equal(visit.output, visit.input) else _cut(visit.output, longest))
 
 
 def _failure(failure: Failure) -> str:

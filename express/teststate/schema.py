@@ -1,6 +1,7 @@
 """A mocked result against the shape that the service's API gives its results, as botocore knows it.
 
-The names are those that Step Functions uses: the API's, with a capital first letter. Unknown fields are let through, like on AWS.
+The names are those that Step Functions gives the API's fields, which are Java's: words with a capital first letter. Unknown fields are
+let through, like on AWS: so is ``MD5OfMessageBody``, which the API says and Step Functions calls Md5OfMessageBody.
 """
 
 from __future__ import annotations
@@ -79,9 +80,13 @@ def _output(botocore: Any, service: str, action: str) -> Any:
     return None if name is None else model.operation_model(name).output_shape
 
 
-def _named(name: str) -> str:
-    """An API's field as Step Functions names it."""
-    return name[:1].upper() + name[1:]
+# Where Java's SDK sees words in a name: executionArn, DBInstance, MD5OfBody, S3Key
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z][a-zA-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[0-9])(?=[a-zA-Z])|[^A-Za-z0-9]+")
+
+
+def named(name: str) -> str:
+    """An API's field as Step Functions names it: ``executionArn`` is ExecutionArn, ``DBInstances`` DbInstances."""
+    return "".join(word.capitalize() for word in _WORDS.split(name))
 
 
 def _check(value: Any, shape: Any, field: str, *, strict: bool) -> None:
@@ -93,9 +98,9 @@ def _check(value: Any, shape: Any, field: str, *, strict: bool) -> None:
             raise _wrong(field, "must be an object")
         if strict:
             for name in shape.required_members:
-                if _named(name) not in value:
-                    raise RequestError("ValidationException", f"{PREFIX}Required field '{_named(name)}' is missing")
-        members = {_named(name): inner for name, inner in shape.members.items()}
+                if named(name) not in value:
+                    raise RequestError("ValidationException", f"{PREFIX}Required field '{named(name)}' is missing")
+        members = {named(name): inner for name, inner in shape.members.items()}
         for name, inner in value.items():
             if name in members:
                 _check(inner, members[name], name, strict=strict)

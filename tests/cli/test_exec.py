@@ -57,7 +57,7 @@ def test_a_trace_shows_every_state_on_standard_error_and_leaves_standard_output_
     assert lines == [
         "HasTotal  Choice  TIME  -> Price",
         '    input       {"total":4}',
-        '    output      {"total":4}',
+        "    output      = input",
         "Price  Task  TIME",
         '    input       {"total":4}',
         '    result      {"amount":8}',

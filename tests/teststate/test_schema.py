@@ -40,8 +40,8 @@ def refused(resource: str, result: Any, mode: str | None = None) -> str | None:
         (ITEM, {"Item": []}, f"{FIELD}'Item' must be an object"),
         (ITEM, {"Item": {"a": "x"}}, f"{FIELD}'Item' must be an object"),
         (ITEM, {"Item": {"a": {"L": [{"N": 1}]}}}, f"{FIELD}'N' must be a string"),
-        (ITEM, {"Item": {"a": {"SS": "x"}}}, f"{FIELD}'SS' must be an array"),
-        (ITEM, {"Item": {"a": {"BOOL": 1}}}, f"{FIELD}'BOOL' must be a boolean"),
+        (ITEM, {"Item": {"a": {"Ss": "x"}}}, f"{FIELD}'Ss' must be an array"),
+        (ITEM, {"Item": {"a": {"Bool": 1}}}, f"{FIELD}'Bool' must be a boolean"),
         (ITEM, {"ConsumedCapacity": {"CapacityUnits": "1"}}, f"{FIELD}'CapacityUnits' must be a number"),
         ("arn:aws:states:::lambda:invoke", {"StatusCode": True}, f"{FIELD}'StatusCode' must be a number"),
         ("arn:aws:states:::aws-sdk:kms:encrypt", {"CiphertextBlob": ""}, f"{FIELD}'CiphertextBlob' is smaller than the minimum length"),
@@ -55,6 +55,30 @@ def refused(resource: str, result: Any, mode: str | None = None) -> str | None:
 )
 def test_results_are_held_against_the_services_shape(resource: str, result: Any, reason: str | None) -> None:
     assert refused(resource, result) == refused(resource, result, "STRICT") == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("executionArn", "ExecutionArn"),
+        ("DBInstances", "DbInstances"),
+        ("MD5OfMessageBody", "Md5OfMessageBody"),
+        ("KMSKeyId", "KmsKeyId"),
+        ("SSEAlgorithm", "SseAlgorithm"),
+        ("ETag", "ETag"),
+        ("S3Key", "S3Key"),
+        ("x-amz-id", "XAmzId"),
+        ("BOOL", "Bool"),
+        ("S", "S"),
+    ],
+)
+def test_fields_have_the_names_that_step_functions_gives_them(name: str, expected: str) -> None:
+    assert schema.named(name) == expected
+
+
+def test_a_name_that_only_the_api_knows_is_let_through() -> None:
+    assert refused("arn:aws:states:::sqs:sendMessage", {"MD5OfMessageBody": {}}) is None
+    assert refused("arn:aws:states:::sqs:sendMessage", {"Md5OfMessageBody": {}}) == f"{FIELD}'Md5OfMessageBody' must be a string"
 
 
 def test_only_what_is_there_must_fit_if_that_is_wanted() -> None:
