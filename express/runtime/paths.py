@@ -72,7 +72,7 @@ def compile_path(segments: Sequence[Any]) -> Select:
     """The value, or for an indefinite path the list, that the path selects; KeyError, IndexError or TypeError where it fails."""
     if all(_definite(segments, position) for position in range(len(segments))):
         return filters.getter(segments)
-    chain = _chain(segments, 0)
+    chain = _chains(segments)[0]
 
     def select(value: Any) -> list[Any]:
         if value is None:
@@ -98,7 +98,7 @@ def selects(select: Select, value: Any) -> bool:
 
 
 def _kind(segments: Sequence[Any], position: int) -> str:
-    return type(segments[position]).__name__ if position < len(segments) else ""
+    return type(segments[position]).__name__ if 0 <= position < len(segments) else ""
 
 
 def _is_fields(segment: Any) -> bool:
@@ -116,23 +116,28 @@ def _required(segments: Sequence[Any], position: int) -> bool:
     return last or all(_definite(segments, each) for each in range(max(position - 1, 0), len(segments)))
 
 
-def _chain(segments: Sequence[Any], position: int) -> _Step:
-    """One function for the segments from ``position`` on."""
-    if position == len(segments):
-        return _collect
-    kind = _kind(segments, position)
-    if kind in ("Name", "Index"):
-        return _run(segments, position)
-    if kind == "Descendants":
-        return _descendants(segments, position)
-    return _expand(segments, position, _chain(segments, position + 1))
+def _chains(segments: Sequence[Any]) -> list[_Step]:
+    """For each position one function for the segments from there on; each is made once, from the last to the first."""
+    chains: list[_Step] = [_collect] * (len(segments) + 1)
+    for position in range(len(segments) - 1, -1, -1):
+        kind = _kind(segments, position)
+        if kind in ("Name", "Index"):
+            # Nobody begins in the middle of a run but a deep scan, behind the name that it looks for
+            if position and _kind(segments, position - 1) in ("Name", "Index") and _kind(segments, position - 2) != "Descendants":
+                continue
+            chains[position] = _run(segments, position, chains)
+        elif kind == "Descendants":
+            chains[position] = _descendants(segments, position, chains)
+        else:
+            chains[position] = _expand(segments, position, chains[position + 1])
+    return chains
 
 
 def _collect(node: Any, found: list[Any], search: Search) -> None:
     found.append(node)
 
 
-def _run(segments: Sequence[Any], position: int) -> _Step:
+def _run(segments: Sequence[Any], position: int, chains: list[_Step]) -> _Step:
     """Names and indexes one after the other."""
     end = position
     while _kind(segments, end) in ("Name", "Index"):
@@ -142,7 +147,7 @@ def _run(segments: Sequence[Any], position: int) -> _Step:
         for number, segment in enumerate(segments[position:end], position)
     ]
     cost = len(steps) // 4
-    after = _chain(segments, end)
+    after = chains[end]
     if len(steps) == 1 and after is _collect and steps[0][0].__class__ is str:
         return _field(steps[0][0])
 
@@ -275,13 +280,13 @@ def _filter(test: filters.Test, cost: int, after: _Step) -> _Step:
     return keep
 
 
-def _descendants(segments: Sequence[Any], position: int) -> _Step:
+def _descendants(segments: Sequence[Any], position: int, chains: list[_Step]) -> _Step:
     """``..`` with the segment behind it, which is tried on the node and on everything below it, parents first.
 
     As in AWS's library, that segment selects from an array itself only at the end of the path: before the end, its place is taken by every
     element of the array, and only objects are asked for it.
     """
-    here, beyond = _chain(segments, position + 1), _chain(segments, position + 2)
+    here, beyond = chains[position + 1], chains[position + 2]
     if _kind(segments, position + 1) == "Name":
         return _named_descendants(segments[position + 1].name, beyond)
     of_object, of_array = _asked(segments, position + 1)

@@ -176,6 +176,13 @@ def test_a_path_of_as_many_steps_as_may_be_does_not_exhaust_the_stack() -> None:
             compile_path(path.segments)(value)
 
 
+@pytest.mark.parametrize("step", ["..*", "..a", "..[?(@.a && @.b)]", "..['a','b']", ".a", "[0]", "[*]"])
+def test_a_path_is_compiled_in_time_in_proportion_to_its_length(step: str) -> None:
+    started = time.process_time()
+    compile_path(parse("$" + step * (STEPS // (1 + step.startswith("..")))).segments)
+    assert time.process_time() - started < 0.5  # about 1 ms
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
