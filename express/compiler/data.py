@@ -260,32 +260,6 @@ def _jsonata(node: Jsonata, scope: Scope, field: str, role: Role) -> Piece:
     return jsonata.expression(node, scope, field)
 
 
-# Their values are texts, numbers or made by them: no part of an argument
-_MAKES_ITS_OWN = frozenset({
-    "ArrayRange", "Base64Encode", "Base64Decode", "Hash", "StringToJson", "JsonToString", "MathRandom", "MathAdd", "StringSplit", "UUID",
-    "Format", "ArrayLength", "ArrayContains",
-})  # fmt: skip
-
-
-def captures(node: Expression) -> bool:
-    """Whether the value of an expression may contain a part of ``$``, not only what is computed from it."""
-    if isinstance(node, Path):
-        return node.root == "$"
-    if isinstance(node, ObjectTemplate):
-        return any(captures(inner) for _, inner in node.fields)
-    if isinstance(node, ArrayTemplate):
-        return any(captures(inner) for inner in node.items)
-    if isinstance(node, Call):
-        return node.function not in _MAKES_ITS_OWN and any(captures(inner) for inner in node.arguments)
-    return isinstance(node, Jsonata)
-
-
-def assigned(name: str, node: Expression, scope: Scope, place: str) -> Piece:
-    """The new value of a variable; ``place`` is that of its Assign."""
-    field = f"{place}/{name}" if holds_jsonata(node) else f"{name}.$" if isinstance(node, (Path, Call)) else name
-    return expression(node, scope, field)
-
-
 def _literal(node: Literal, scope: Scope, field: str, role: Role) -> Piece:
     return value(node.value, scope.unit, f"{scope.state} {field}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from express.compiler import shaping
+from express.compiler import assigning, shaping
 from express.compiler.data import Scope
 from express.compiler.facts import Facts
 from express.compiler.shaping import Result
@@ -81,14 +81,14 @@ def _catch(frame: Frame, state: Fallible, catcher: Catcher, position: int, scope
         if state.jsonata:
             seen, place = replace(scope, error_output="fault"), f"Catch[{position}]"
             later = (catcher.output,)
-            assigned = shaping.assign(frame, state, catcher.assign, seen, before.bound, later=later, field=f"{place}/Assign")
+            assigned = assigning.assign(frame, state, catcher.assign, seen, before.bound, later=later, field=f"{place}/Assign")
             shaping.output(frame, state, catcher.output, seen, output, field=f"{place}/Output")
         else:
-            assigned = shaping.assign(frame, state, catcher.assign, scope.on("fault"), PAYLOAD)
+            assigned = assigning.assign(frame, state, catcher.assign, scope.on("fault"), PAYLOAD)
             shaping.put(frame, state, catcher.result_path, output, in_place=False, field="Catch/ResultPath")
             frame.facts = replace(frame.facts, own=True) if catcher.result_path is not None else frame.facts
         shaping.limit(frame, state, now=True)
-        shaping.commit(frame, assigned)
+        assigning.commit(frame, assigned)
         if frame.measures.on:
             source.line(f"caught({number}, failure.error, {shaping.text(frame, catcher.next)})")
         shaping.leave(frame, state, catcher.next, position)

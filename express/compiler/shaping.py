@@ -1,20 +1,18 @@
-"""What happens to data on its way into and out of a state: InputPath, ResultPath, OutputPath, Assign, and the 256 KiB limit."""
+"""What happens to data on its way into and out of a state: InputPath, ResultPath, OutputPath, Output, and the 256 KiB limit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from express.compiler import data
 from express.compiler.facts import Facts, bound
 from express.compiler.query_sizes import ENDLESS
 from express.compiler.source import Display, Leaf, Piece, Use, call, flat, literal, uses
-from express.compiler.variables import reads
-from express.language.model import ROOT, Assignments, Expression, Fallible, Index, Name, ObjectTemplate, Path, Producer, State, Wait
+from express.language.model import ROOT, Expression, Fallible, Index, Name, ObjectTemplate, Path, Producer, State, Wait
 from express.language.paths import definite
 from express.runtime.limits import PAYLOAD
 
@@ -226,70 +224,6 @@ def output(
         result = Result(piece, bound(node, size, scope.variables), exclusive=not data.shared(node), fields=fields)
     if result is not None:
         put(frame, state, ROOT, result, in_place=in_place)
-
-
-# --- Assign -----------------------------------------------------------------------------------------------------------------------
-
-
-class Assigned(msgspec.Struct):
-    """What an Assign has computed. ``variables`` are names with their locals; ``held`` are pairs of such a local and the one that has its
-    new value until the state ends; ``captures``: parts of the state's data or result are now a variable's, too, ``whole``: all of it."""
-
-    variables: tuple[tuple[str, str], ...] = ()
-    held: tuple[tuple[str, str], ...] = ()
-    captures: bool = False
-    whole: bool = False
-
-
-def assign(
-    frame: Frame,
-    state: State,
-    assignments: Assignments,
-    scope: data.Scope,
-    size: int,
-    *,
-    hold: bool = False,
-    later: Sequence[Any] = (),
-    field: str = "Assign",
-) -> Assigned:
-    """Assign: all new values, from the old ones. ``size`` bounds ``$``.
-
-    What the state still evaluates, ``later``, sees the old values, and so does a Catcher (``hold``): then the new ones wait for ``commit``.
-    """
-    if not assignments:
-        return Assigned()
-    names = frozenset(name for name, _ in assignments)
-    variables = [scope.variables[name].local for name, _ in assignments]
-    hold = hold or bool(names & reads(tuple(later)))
-    targets = [frame.names.new(name, "_next") for name, _ in assignments] if hold else variables
-    pieces = [data.assigned(name, node, scope, field) for name, node in assignments]
-    if not hold and any(names - {name} & reads(node) for name, node in assignments):
-        frame.source.together(targets, pieces)
-    else:
-        for target, piece in zip(targets, pieces, strict=True):
-            frame.source.statement(f"{target} = ", piece)
-    sizes = [bound(node, size, scope.variables) for _, node in assignments]
-    if sum(sizes) > PAYLOAD:
-        frame.unit.because(state, "check", f"what it assigns {may_have(sum(sizes))}")
-        values = targets[0] if len(targets) == 1 else f"[{', '.join(targets)}]"
-        with frame.source.block(f"if not {measure(sum(sizes))}({values}, {PAYLOAD}):"):
-            frame.source.line(f"raise too_large({text(frame, state.name)})")
-    return Assigned(
-        tuple((name, local) for (name, _), local in zip(assignments, variables, strict=True)),
-        tuple(zip(variables, targets, strict=True)) if hold else (),
-        any(data.captures(node) for _, node in assignments),
-        any(data.holds_whole_input(node) for _, node in assignments),
-    )
-
-
-def commit(frame: Frame, assigned: Assigned) -> None:
-    """The state has computed everything: its variables get their new values."""
-    for variable, value in assigned.held:
-        frame.source.line(f"{variable} = {value}")
-    frame.traces.assigned(assigned.variables)
-    facts, new = frame.facts, {local for _, local in assigned.variables}
-    known = {key: local for key, local in facts.known.items() if key[0] not in new}
-    frame.facts = replace(facts, known=known, own=facts.own and not assigned.whole, exclusive=facts.exclusive and not assigned.captures)
 
 
 def leave(frame: Frame, state: State, target: str | None, catcher: int | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
-from express.compiler import choice, data, jsonata, shaping, tasks
+from express.compiler import assigning, choice, data, jsonata, shaping, tasks
 from express.compiler.facts import bound, only_once
 from express.compiler.graph import alike
 from express.compiler.shaping import Result
@@ -54,17 +54,17 @@ def title(state: State) -> str:
 def _pass(frame: Frame, state: Pass) -> Following:
     scope = shaping.begin(frame, state)
     if state.jsonata:
-        assigned = shaping.assign(frame, state, state.assign, scope, frame.facts.bound, later=(state.output,))
+        assigned = assigning.assign(frame, state, state.assign, scope, frame.facts.bound, later=(state.output,))
         shaping.output(frame, state, state.output, scope)
     else:
         assigned = _put(frame, state, scope)
     shaping.limit(frame, state)
-    shaping.commit(frame, assigned)
+    assigning.commit(frame, assigned)
     shaping.leave(frame, state, state.next)
     return state.next
 
 
-def _put(frame: Frame, state: Pass, scope: data.Scope) -> shaping.Assigned:
+def _put(frame: Frame, state: Pass, scope: data.Scope) -> assigning.Assigned:
     """A Pass of JSONPath: its result, Assign, ResultPath, OutputPath."""
     inner = shaping.effective(frame, state, scope)
     result = _passed(frame, state, inner)
@@ -72,7 +72,7 @@ def _put(frame: Frame, state: Pass, scope: data.Scope) -> shaping.Assigned:
         result = shaping.held(frame, result)
     later = (state.parameters, state.output_path)
     received = inner.on(flat(result.piece))
-    assigned = shaping.assign(frame, state, state.assign, received, result.size, later=later)
+    assigned = assigning.assign(frame, state, state.assign, received, result.size, later=later)
     if not (flat(result.piece) == "data" and state.result_path == ROOT):
         shaping.put(frame, state, state.result_path, result)
     frame.traces.note("afterResultPath")
@@ -173,11 +173,11 @@ def _chosen(frame: Frame, state: Choice, scope: data.Scope, way: Rule | Choice, 
     """The way out of a Choice: Assign and Output of the rule that is taken, or the state's on the way to Default."""
     target = way.next if isinstance(way, Rule) else way.default
     later = (way.output, state.output_path)
-    assigned = shaping.assign(frame, state, way.assign, scope, frame.facts.bound, later=later, field=f"{place}Assign")
+    assigned = assigning.assign(frame, state, way.assign, scope, frame.facts.bound, later=later, field=f"{place}Assign")
     shaping.output(frame, state, way.output, scope, field=f"{place}Output")
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.commit(frame, assigned)
+    assigning.commit(frame, assigned)
     shaping.leave(frame, state, target)
 
 
@@ -188,11 +188,11 @@ def _wait(frame: Frame, state: Wait) -> Following:
     shaping.narrow(frame, state.input_path, scope, "InputPath")
     frame.source.statement("await ", call("sleep", frame.unit.execution(), _seconds(frame, state, scope)))
     later = (state.output, state.output_path)
-    assigned = shaping.assign(frame, state, state.assign, scope, frame.facts.bound, later=later)
+    assigned = assigning.assign(frame, state, state.assign, scope, frame.facts.bound, later=later)
     shaping.output(frame, state, state.output, scope)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.commit(frame, assigned)
+    assigning.commit(frame, assigned)
     shaping.leave(frame, state, state.next)
     return state.next
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
-from express.compiler import data, failures, jsonata, shaping
+from express.compiler import assigning, data, failures, jsonata, shaping
+from express.compiler.assigning import Assigned
 from express.compiler.facts import bound, only_once
 from express.compiler.query_sizes import ENDLESS
-from express.compiler.shaping import Assigned, Result
+from express.compiler.shaping import Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
 from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Scalar, Task
 from express.runtime.limits import PAYLOAD
@@ -59,7 +60,7 @@ def write(frame: Frame, state: Fallible) -> None:
     failures.write(frame, state, scope, tried)
     shaping.narrow(frame, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
-    shaping.commit(frame, assigned)
+    assigning.commit(frame, assigned)
     shaping.leave(frame, state, state.next)
 
 
@@ -69,7 +70,7 @@ def _put(frame: Frame, state: Fallible, result: Result, scope: data.Scope, *, gu
     if state.assign:
         result = shaping.held(frame, result)
         later = (state.result_selector, state.output_path)
-        assigned = shaping.assign(frame, state, state.assign, scope.on("result"), result.size, hold=guarded, later=later)
+        assigned = assigning.assign(frame, state, state.assign, scope.on("result"), result.size, hold=guarded, later=later)
     if state.result_selector is not None:
         result = _selected(frame, state, shaping.held(frame, result), scope)
     elif state.result_path is not None and state.result_path.segments and not frame.facts.own:
@@ -85,7 +86,7 @@ def _queried(frame: Frame, state: Fallible, result: Result, scope: data.Scope, *
         result = shaping.held(frame, result)
         scope = replace(scope, result="result")
     size = min(ENDLESS, frame.facts.bound + result.size)
-    assigned = shaping.assign(frame, state, state.assign, scope, size, hold=guarded, later=(state.output,))
+    assigned = assigning.assign(frame, state, state.assign, scope, size, hold=guarded, later=(state.output,))
     shaping.output(frame, state, state.output, scope, result, in_place=not guarded)
     return assigned
 

@@ -145,8 +145,21 @@ def test_ten_thousand_states_in_a_row_compile_and_run(compiled: Compiled) -> Non
     assert output(compiled(row(10_000), metrics=False), {}) == {f"a{number % 7}": number for number in range(9_993, 10_000)}
 
 
+def with_variables(length: int) -> dict[str, Any]:
+    states = {f"S{number}": pass_(Parameters={"x.$": f"$v{number % 20}"}, Assign={f"v{number % 20}.$": "$.x"}) for number in range(length)}
+    return machine(Begin=pass_(Assign={f"v{number}": number for number in range(20)}), **states)
+
+
+def in_jsonata(length: int) -> dict[str, Any]:
+    states = {
+        f"S{number}": pass_(Output={"x": f"{{% $states.input.x + $v{number % 20} %}}"}, Assign={f"v{number % 20}": "{% $states.input.x %}"})
+        for number in range(length)
+    }
+    return {**machine(Begin=pass_(Assign={f"v{number}": number for number in range(20)}), **states), "QueryLanguage": "JSONata"}
+
+
 def test_a_thousand_states_compile_in_a_second(compiled: Compiled) -> None:
-    for definition in (row(1_000), diamonds(333)):
+    for definition in (row(1_000), diamonds(333), with_variables(1_000), in_jsonata(1_000)):
         began = time.process_time()
         compiled(definition)
         assert time.process_time() - began < 1 if not _slow() else True
