@@ -9,8 +9,8 @@ import msgspec
 
 from express.errors import Problem
 from express.language import advice as advices
+from express.language import durations, sizes, suppression
 from express.language import portable as beyond
-from express.language import sizes, suppression
 from express.language.load import load
 from express.language.refusals import refusals
 
@@ -35,6 +35,7 @@ def check(
     problems = list(loaded.problems)
     problems += sizes.check(loaded.raw)
     if loaded.workflow is not None:
+        problems += durations.check(loaded.workflow)
         problems += [msgspec.structs.replace(problem, severity="WARNING") for problem in refusals(loaded.workflow)]
     if portable:
         problems += beyond.check(loaded.raw, loaded.wider)

@@ -10,6 +10,7 @@ from express.language import findings
 UNKNOWN_CODE = "UNKNOWN_CODE"
 NOT_PORTABLE = "NOT_PORTABLE"
 TOO_LARGE_A_CONSTANT = "CONSTANT_TOO_LARGE"
+TOO_LONG = "LONGER_THAN_AN_EXECUTION"
 # Advice
 NO_TIMEOUT = "TASK_WITHOUT_TIMEOUT"
 LATE_TIMEOUT = "INLINE_TIMEOUT"
@@ -66,6 +67,7 @@ CODES: dict[str, Code] = {
     findings.JSONPATH_IS_TEXT: Code("WARNING", "What looks like a JSONPath field is passed on as it is: it is in a JSONata state."),
     findings.RESERVED_ERROR: Code("WARNING", "ErrorEquals names a States.* error that does not exist."),
     TOO_LARGE_A_CONSTANT: Code("WARNING", "A constant is larger than the 256 KiB that a state's data may have: the state always fails."),
+    TOO_LONG: Code("WARNING", "A Wait or a TimeoutSeconds lasts longer than the five minutes of an Express execution."),
     UNKNOWN_CODE: Code("WARNING", "A Comment ignores a code that does not exist, or an error."),
     # Advice
     NO_TIMEOUT: Code("ADVICE", "A Task has no TimeoutSeconds."),

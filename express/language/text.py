@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import orjson
 
 from express.language import substitutions, yaml
-from express.language.findings import DUPLICATES, EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, UNREADABLE, WHOLE, Findings, below
+from express.language.findings import DUPLICATES, EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, UNREADABLE, WHOLE, Findings, below, shown
 
 SIZE = 1024 * 1024  # AWS: a definition's bytes
 DEPTH = 160  # objects and arrays within each other: 16 nested Map or Parallel states with their payload templates fit
@@ -80,7 +80,11 @@ def _text(raw: str | bytes, form: str, findings: Findings, values: Mapping[str, 
         return ABSENT
     if form == "json" or (form not in ("yaml", "yml") and start in ("{", "[", '"')):
         return _json(substitutions.bare(text, values), findings)
-    return yaml.read(text, DEPTH, VALUES, findings, ABSENT)
+    value = yaml.read(text, DEPTH, VALUES, findings, ABSENT)
+    if isinstance(value, str) and not form:  # a text alone is YAML, and nobody meant it
+        findings.error(WHOLE, f"a definition is an object with States and StartAt, found {shown(value)}", SYNTAX)
+        return ABSENT
+    return value
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------------------

@@ -55,6 +55,11 @@ def test_an_example_gives_what_the_page_says(code: str, text: str, quoted: str) 
     assert {problem.severity for problem in problems} == {CODES[code].severity}
 
 
+def test_the_python_of_the_page_runs() -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    exec(compile(program, "checking.md", "exec"), {})
+
+
 def test_every_code_that_the_language_uses_is_in_the_table() -> None:
     """Codes are the constants of `findings` and `codes`: texts in capitals with underscores."""
     named = {

@@ -228,3 +228,11 @@ def test_what_the_caller_does_to_its_dict_afterwards_changes_nothing() -> None:
     made = workflow(mine)
     mine["States"]["A"]["Result"]["x"].append(2)
     assert made.states["A"].result.value == {"x": [1]}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("orders.asl.json", "INVALID_JSON_DESCRIPTION"), ("[]", "SCHEMA_VALIDATION_FAILED"), ("5", "SCHEMA_VALIDATION_FAILED")],
+)
+def test_a_text_that_is_no_json_at_all_has_aws_s_code_for_it(text: str, code: str) -> None:
+    assert [problem.code for problem in load(text).problems] == [code]

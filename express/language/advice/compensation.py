@@ -16,7 +16,7 @@ from express.language.findings import below, shown
 from express.language.model import Fail, Fallible, Machine, State
 
 _OPPOSITES: dict[str, frozenset[str]] = {
-    "cancel": frozenset({"book", "order", "create", "schedule", "reserve", "submit", "place", "start", "confirm", "request"}),
+    "cancel": frozenset({"book", "order", "create", "schedule", "reserve", "submit", "place", "start"}),
     "refund": frozenset({"charge", "pay", "payment", "bill", "debit", "purchase", "collect", "process"}),
     "credit": frozenset({"charge", "pay", "payment", "bill", "debit", "withdraw"}),
     "void": frozenset({"charge", "authorize", "authorise", "payment", "issue"}),
