@@ -342,7 +342,7 @@ class _Compiler:
     def filtered(self, node: nodes.Filtered, around: Around) -> Code:
         if node.group is not None:
             raise NotCompiled("a group {...} behind an expression")
-        if node.keep and not (node.predicates and not _is_index(node.predicates[-1])) and not isinstance(node.node, nodes.Variable):
+        if node.keep and (_is_index(node.predicates[-1]) if node.predicates else not isinstance(node.node, nodes.Variable)):
             raise NotCompiled("[] behind an expression")
         if isinstance(node.node, nodes.Array):
             raise NotCompiled("an array with predicates")
@@ -364,13 +364,22 @@ class _Compiler:
                 assert isinstance(predicate, nodes.Number)
                 piece = _call("indexed", piece, Leaf(str(int(predicate.value // 1))))
                 continue
-            if isinstance(predicate, nodes.Position):
-                raise NotCompiled("#")
-            item = self.places.local("item")
-            inside = around.within(item)
-            answer = self.test(predicate, inside) if _is_test(predicate) else self.code(predicate, inside).piece
-            piece = _call(function, piece, _lambda(item, answer), self.query)
+            piece = _call(function, piece, self.predicate(predicate, around), self.query)
         return piece, by_index
+
+    def one_predicate(self, piece: Piece, name: Leaf, predicate: nodes.Node, last: bool, around: Around) -> Piece:
+        if isinstance(predicate, nodes.Number):
+            return _call("field_at" if last else "through_at", piece, name, Leaf(str(int(predicate.value // 1))))
+        function = "field_where" if last else "through_where"
+        return _call(function, piece, name, self.predicate(predicate, around), self.query)
+
+    def predicate(self, node: nodes.Node, around: Around) -> tuple[str, Piece]:
+        """A predicate that is no index, as a function of an item."""
+        if isinstance(node, nodes.Position):
+            raise NotCompiled("#")
+        item = self.places.local("item")
+        inside = around.within(item)
+        return _lambda(item, self.test(node, inside) if _is_test(node) else self.code(node, inside).piece)
 
     def path(self, node: nodes.Path, around: Around) -> Code:
         if node.group is not None:
@@ -441,6 +450,8 @@ class _Compiler:
             name = Leaf(literal(node.name))
             if not step.stages:
                 return _call("field" if last else "through", piece, name)
+            if len(step.stages) == 1:
+                return self.one_predicate(piece, name, step.stages[0], last, around)
             item = self.places.local("item")
             made, by_index = self.predicates(_call("member", Leaf(item), name), step.stages, around.within(item))
             function = ("picked" if last else "steps_through") if by_index else ("selected" if last else "selected_through")

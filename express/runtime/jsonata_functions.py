@@ -51,26 +51,32 @@ def _number(value: Any, function: str, position: int, query: Query) -> Any:
 def _numbers(value: Any, function: str, query: Query) -> list[Any]:
     items = value if value.__class__ is list else [value]
     if not all(map(_is_number, items)):
-        raise query.failed("T0412", f'Argument 1 of function "{function}" must be an array of "numbers"')
+        raise _no_numbers(function, query)
     return items
 
 
+def _no_numbers(function: str, query: Query) -> Exception:
+    return query.failed("T0412", f'Argument 1 of function "{function}" must be an array of "numbers"')
+
+
 def sum_of(value: Any, query: Query) -> Any:
-    return UNDEFINED if value is UNDEFINED else _sum(_numbers(value, "sum", query), query)
+    return UNDEFINED if value is UNDEFINED else number(_sum(value if value.__class__ is list else [value], "sum", query), query)
 
 
-def _sum(items: list[Any], query: Query) -> Any:
-    total = 0
+def _sum(items: list[Any], function: str, query: Query) -> Any:
+    total: int | float = 0
     for item in items:  # in this order and without Python's compensation of rounding
+        if item.__class__ is not int and item.__class__ is not float:
+            raise _no_numbers(function, query)
         total += item
-    return number(total, query)
+    return total
 
 
 def average_of(value: Any, query: Query) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
-    items = _numbers(value, "average", query)
-    return number(_sum(items, query) / len(items), query) if items else UNDEFINED
+    items = value if value.__class__ is list else [value]
+    return number(_sum(items, "average", query) / len(items), query) if items else UNDEFINED
 
 
 def largest(value: Any, query: Query) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+from time import thread_time
 from typing import Any
 
 import jsonatapy
@@ -18,9 +19,12 @@ from express.runtime.jsonata import Query
 from express.runtime.limits import PAYLOAD
 from express.runtime.values import dumps
 
-MILLISECONDS = 200
+MILLISECONDS = 100
+PROCESSOR_SECONDS = 0.7 * MILLISECONDS / 1000  # the library looks at the wall clock: less than this, and somebody else took the time
+TRIES = 10
 DEPTH = 1_000
 MOST_ITEMS = 500_000
+OUT_OF_TIME = "D1012"
 KEPT = 4_096  # compiled expressions a thread keeps
 
 _compiled = threading.local()
@@ -44,7 +48,9 @@ class LibraryQuery(Query):
         try:
             value = self._expression().evaluate(document, timeout=MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS)
         except Exception as error:
-            raise self._explained(error) from None
+            if OUT_OF_TIME not in str(error):
+                raise self._explained(error) from None
+            value = self._again(document, error)
         except BaseException as error:
             if type(error).__name__ != "PanicException":
                 raise
@@ -56,11 +62,23 @@ class LibraryQuery(Query):
             raise self.failed("D1001", f"Number out of range: {value}")
         return value
 
+    def _again(self, document: dict[str, Any], error: Exception) -> Any:
+        """The time was up: whether this thread had it, or the machine stood still, is found out by doing it again."""
+        for _ in range(TRIES):
+            before = thread_time()
+            try:
+                return self._expression().evaluate(document, timeout=MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS)
+            except Exception as again:
+                error = again
+                if OUT_OF_TIME not in str(again) or thread_time() - before > PROCESSOR_SECONDS:
+                    break
+        raise self._explained(error)
+
     def _nothing(self, document: dict[str, Any]) -> None:
         """None is null, undefined, or a function: said by the text of the result."""
         try:
             text = self._expression().evaluate_json_or_none(
-                dumps(document).decode(), timeout=MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS
+                dumps(document).decode(), timeout=TRIES * MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS
             )
         except Exception as error:
             raise self._explained(error) from None

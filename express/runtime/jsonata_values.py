@@ -138,14 +138,26 @@ def _operands(left: Any, right: Any, sign: str, query: Query) -> bool:
 
 
 def plus(left: Any, right: Any, query: Query) -> Any:
+    if left.__class__ is int and right.__class__ is int:
+        result = left + right
+        if -SAFE <= result <= SAFE:
+            return result
     return number(left + right, query) if _operands(left, right, "+", query) else UNDEFINED
 
 
 def minus(left: Any, right: Any, query: Query) -> Any:
+    if left.__class__ is int and right.__class__ is int:
+        result = left - right
+        if -SAFE <= result <= SAFE:
+            return result
     return number(left - right, query) if _operands(left, right, "-", query) else UNDEFINED
 
 
 def times(left: Any, right: Any, query: Query) -> Any:
+    if left.__class__ is int and right.__class__ is int:
+        result = left * right
+        if -SAFE <= result <= SAFE:
+            return result
     return number(left * right, query) if _operands(left, right, "*", query) else UNDEFINED
 
 
