@@ -126,6 +126,8 @@ class Tokens:
                 end = position + 1
                 while end < len(text) and text[end] in "im":
                     end += 1
+                if end - position - 1 > len(set(text[position + 1 : end])):
+                    raise SyntaxProblem("S0302: A flag of a regular expression is there twice", position)
                 self.position = end
                 return text[start:position], text[position + 1 : end]
             if text[position - 1] != "\\":

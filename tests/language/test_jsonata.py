@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from contextlib import suppress
 
@@ -148,3 +149,35 @@ def test_64_kib_of_anything_are_read_or_refused_in_a_tenth_of_a_second(text: str
             parse(text[:65_536])
         times.append(time.process_time() - before)
     assert min(times) < 0.1
+
+
+PLAIN = "a $x $ $$ 1 2.5 's' true null and or in ( ) [ ] { } , ; : ? . .. + - * ** / % = != < > <= >= & := ~> @ # ^ | ! ~ ^( @$i #$i .%"
+ODD = (
+    "function",
+    "function($a){$a}",
+    "<n:n>",
+    "/re/i",
+    "`q`",
+    "%.",
+    "[]",
+    "(?",
+    "\\",
+    "\u2028",
+    "\ud83d",
+    "😀",
+    "/*",
+    "*/",
+    "//",
+    "\n",
+    '"t"',
+)
+WORDS = (*PLAIN.split(" "), *ODD)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_words_in_any_order_are_read_or_refused(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(200):
+        text = "".join(chance.choice(WORDS) + chance.choice(("", " ")) for _ in range(chance.randrange(1, 30)))
+        with suppress(SyntaxProblem):  # and nothing else
+            parse(text)

@@ -1,0 +1,96 @@
+"""Expressions that the library evaluates: what of it Express does not leave to the library."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from express.runtime import jsonata_library
+from express.runtime.failures import StateError
+from express.runtime.jsonata_library import LibraryQuery
+
+
+def evaluate(text: str, **document: Any) -> Any:
+    return LibraryQuery(text, "Output", text)(document)
+
+
+def test_null_and_undefined_are_two_things() -> None:
+    assert evaluate("$$.a", a=None) is None
+    with pytest.raises(StateError, match="returned nothing"):
+        evaluate("$$.b", a=None)
+
+
+def test_a_function_infinity_and_an_integer_that_does_not_fit_are_failures() -> None:
+    for text, document in (("function($x){$x}", {}), ("1/0", {}), ("0/0", {}), ("$$.a", {"a": 2**70})):
+        with pytest.raises(StateError) as caught:
+            evaluate(text, **document)
+        assert caught.value.error == "States.QueryEvaluationError"
+
+
+class _Impatient:
+    """An expression whose time is up a few times before it answers."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def evaluate(self, *_: Any, **__: Any) -> str:
+        if self.left:
+            self.left -= 1
+            raise ValueError("D1012: Evaluation timeout after 100 milliseconds")
+        return "done"
+
+
+def test_time_that_somebody_else_took_fails_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still is no runaway expression: the library looks at the wall clock, we at the processor's."""
+    impatient = _Impatient(3)
+    monkeypatch.setattr(LibraryQuery, "_expression", lambda self: impatient)
+    assert evaluate("1") == "done"
+
+
+def test_a_runaway_expression_ends_by_its_own_time() -> None:
+    before = time.process_time()
+    with pytest.raises(StateError, match="D1012"):
+        evaluate("($f := function($x){$f($x + 1)}; $f(1))")
+    assert time.process_time() - before < 10 * jsonata_library.MILLISECONDS / 1000
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "(.*a){20}$"])
+def test_regular_expressions_take_linear_time(pattern: str) -> None:
+    before = time.process_time()
+    assert evaluate(f"$contains($$.given, /{pattern}/) or true", given="a" * 5_000 + "!") is True
+    assert time.process_time() - before < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("$pad('ab', 5)", "ab   "), ("$pad('ab', -5, '*#')", "*#*ab"), ("$pad('ab', 1)", "ab"), ("$pad('ab', 4, '')", "ab  "),
+        ("$pad('é', 3, '-')", "é--"),
+    ],
+)  # fmt: skip
+def test_pad_is_ours_and_pads_as_jsonata_does(text: str, wanted: str) -> None:
+    assert evaluate(text) == wanted
+
+
+def test_what_a_thread_has_compiled_stays_with_it() -> None:
+    query = LibraryQuery("$$.a^($)", "Output", "$$.a^($)")
+    found: list[Any] = []
+
+    def many() -> None:
+        found.extend(query({"a": [number, 0]}) for number in range(1, 50))
+
+    threads = [threading.Thread(target=many) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 * 49
+    assert all(value[0] == 0 for value in found)
+
+
+def test_a_thread_keeps_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonata_library, "KEPT", 3)
+    assert [evaluate(f"{number} + {number}") for number in range(10)] == [2 * number for number in range(10)]
