@@ -7,9 +7,11 @@ unless the Context Object's Execution.Input is read somewhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
+from express.compiler import data
 from express.compiler.choice import comparisons
 from express.compiler.graph import Plan, exits
 from express.compiler.variables import assigns
@@ -21,13 +23,13 @@ from express.language.model import (
     Choice,
     Expression,
     Fail,
-    Jsonata,
     Literal,
     Name,
     ObjectTemplate,
     Pass,
     Path,
     State,
+    Succeed,
     Task,
 )
 
@@ -67,6 +69,8 @@ def _looks(state: State) -> Iterator[Path | None]:
     """The paths that a state reads of an event; None if the event goes on behind it."""
     if any(assigns(state)):
         yield None  # a variable may hold anything, as long as it likes
+    elif state.jsonata:
+        yield from _queried(state)
     elif isinstance(state, Choice) and state.input_path == ROOT and state.output_path == ROOT:
         for rule in state.rules:
             for comparison in comparisons(rule.condition):
@@ -89,6 +93,24 @@ def _looks(state: State) -> Iterator[Path | None]:
         yield None
 
 
+def _queried(state: State) -> Iterator[Path | None]:
+    """The same for a state in JSONata."""
+    if isinstance(state, Choice):
+        seen: list[Any] = [state.output, *((rule.condition, rule.output) for rule in state.rules)]
+    elif isinstance(state, Task) and state.parameters is not None:
+        seen = [state.parameters, state.output, state.timeout_seconds, state.heartbeat_seconds, state.credentials, state.catch]
+    elif isinstance(state, (Pass, Succeed)) and state.output is not None:
+        seen = [state.output]
+    elif isinstance(state, Fail):
+        seen = [state.error, state.cause]
+    else:
+        yield None
+        return
+    for query in data.queries(tuple(seen)):
+        for names in reads(query, "input"):
+            yield Path("$", tuple(Name(name) for name in names), query.text)
+
+
 def _paths(node: Expression | None) -> Iterator[Path]:
     if isinstance(node, Path):
         yield node
@@ -101,9 +123,6 @@ def _paths(node: Expression | None) -> Iterator[Path]:
     elif isinstance(node, Call):
         for inner in node.arguments:
             yield from _paths(inner)
-    elif isinstance(node, Jsonata):
-        for names in reads(node, "input"):
-            yield Path("$", tuple(Name(name) for name in names), node.text)
     else:
         assert node is None or isinstance(node, Literal)
 

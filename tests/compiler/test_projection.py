@@ -87,6 +87,63 @@ def test_nobody_can_tell_what_was_not_decoded(compiled: Compiled, event: Any) ->
     processed(compiled(ORDERS), json.dumps(event).encode())
 
 
+def queried(**states: dict[str, Any]) -> dict[str, Any]:
+    return {**machine(**states), "QueryLanguage": "JSONata"}
+
+
+def rule(**fields: Any) -> dict[str, Any]:
+    """A Choice in JSONata with one rule, to B, and C by default."""
+    return {
+        "Type": "Choice",
+        "QueryLanguage": "JSONata",
+        "Choices": [{"Condition": "{% $states.input.a.b = 1 %}", "Next": "B"}],
+        "Default": "C",
+        **fields,
+    }
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        (queried(A=pass_(Output={"a": "{% $states.input.a %}", "l": "{% $states.input.l[n > 1].n %}"})), {"a": {}, "l": {}}),
+        (queried(A={"Type": "Succeed", "Output": "{% $states.input.a.b %}"}), {"a": {"b": {}}}),
+        (queried(A=pass_(Output="{% $states.input %}")), None),
+        (queried(A=pass_(), B=pass_(Output=1)), None),
+        (queried(A=rule(Output="{% $states.input.l %}"), B=pass_(Output=1, End=True), C={"Type": "Succeed"}), None),
+        (queried(A=rule(), B=pass_(Output="{% $states.input.l %}", End=True), C=pass_(Output=1)), {"a": {"b": {}}, "l": {}}),
+        (machine(A=rule(), B=pass_(Parameters={"l.$": "$.l"}, End=True), C=pass_(Parameters={})), {"a": {"b": {}}, "l": {}}),
+    ],
+)
+def test_what_a_workflow_in_jsonata_looks_at(definition: dict[str, Any], expected: Any) -> None:
+    assert shape(definition) == expected
+
+
+CAUGHT = [{"ErrorEquals": ["States.ALL"], "Next": "End", "Output": "{% $states.input.l %}"}]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pass_(Output={"l": "{% $states.input.l[n > 1] %}"}),
+        rule(
+            Output="{% $states.input.l %}",
+            Default="End",
+            Choices=[{"Condition": "{% $states.input.a.b = 1 %}", "Next": "End", "Output": "{% $states.input.other %}"}],
+        ),
+        task("echo", Arguments={"a": "{% $states.input.a %}"}, Output="{% $states.input.l %}"),
+        task("echo", Arguments={"a": "{% $states.input.a %}"}, Catch=CAUGHT, Output="{% $states.result.nothing %}"),
+        task("echo", Arguments={"a": "{% $states.input.a %}"}, TimeoutSeconds="{% $states.input.t %}"),
+        task("echo", Output="{% $states.input.l %}"),
+        {"Type": "Fail", "Error": "E", "Cause": "{% $states.input.other %}"},
+    ],
+)
+def test_nobody_can_tell_what_was_not_decoded_for_jsonata(compiled: Compiled, state: dict[str, Any]) -> None:
+    states = {"A": state} if state["Type"] == "Fail" else {"A": state, "End": pass_()}
+    program = compiled(queried(**states), functions={"echo": lambda event: event})
+    for event in ({"a": {"b": 1}, "l": [{"n": 1}, {"n": 2}], "other": "x", "t": 5}, {"a": 1}, [{"a": 1, "l": 1, "other": "y"}], None):
+        processed(program, json.dumps(event).encode())
+
+
 def test_a_failure_shows_the_whole_event(compiled: Compiled) -> None:
     error, cause, _ = processed(compiled(ORDERS), b'{"total":1,"customer":{},"unseen":[1,2]}')
     assert error == "States.Runtime"
