@@ -11,6 +11,7 @@ import operator as operators
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from express.runtime.failures import StateError
@@ -99,15 +100,21 @@ def getter(segments: Sequence[Any], *, complete: bool = False) -> Callable[[Any]
 
 
 def cost(condition: Any) -> int:
-    """Steps that one test takes: its comparisons, and more for long paths."""
+    """Steps that one test takes: four comparisons are as much work as one step."""
+    return 1 + _weight(condition) // 4
+
+
+def _weight(condition: Any) -> int:
+    """Comparisons, and more for long paths and for what takes longer to compare."""
     kind = type(condition).__name__
     if kind == "FilterComparison":
-        return 1 + sum(len(getattr(operand, "segments", ())) // 4 for operand in (condition.left, condition.right))
+        slow = 4 if type(condition.right).__name__ == "FilterPath" else 12 * isinstance(_number(condition.right.text), Decimal)
+        return 1 + slow + sum(len(getattr(operand, "segments", ())) for operand in (condition.left, condition.right))
     if kind == "FilterExists":
-        return 1 + len(condition.path.segments) // 4
+        return 1 + len(condition.path.segments)
     if kind == "FilterNot":
-        return cost(condition.condition)
-    return sum(cost(each) for each in condition.conditions)
+        return _weight(condition.condition)
+    return sum(_weight(each) for each in condition.conditions)
 
 
 def condition(node: Any) -> Test:
@@ -115,6 +122,8 @@ def condition(node: Any) -> Test:
     if kind == "FilterComparison":
         return _comparison(node.operator, node.left, node.right)
     if kind == "FilterExists":
+        if _one_field(node.path):
+            return _field_exists(node.path.segments[0].name)
         return _exists(_value(node.path, complete=True))
     if kind == "FilterNot":
         inner = condition(node.condition)
@@ -123,6 +132,17 @@ def condition(node: Any) -> Test:
     if kind == "FilterAll":
         return lambda member, search: all(test(member, search) for test in tests)
     return lambda member, search: any(test(member, search) for test in tests)
+
+
+def _one_field(operand: Any) -> bool:
+    """``@.name``."""
+    if type(operand).__name__ != "FilterPath" or operand.root != "@":
+        return False
+    return [type(segment).__name__ for segment in operand.segments] == ["Name"]
+
+
+def _field_exists(name: str) -> Test:
+    return lambda member, search: member.__class__ is dict and member.get(name) is not None
 
 
 def _exists(value: _Value) -> Test:
@@ -154,7 +174,7 @@ def _comparison(operator: str, left: Any, right: Any) -> Test:
     value = _value(left)
     if type(right).__name__ == "FilterValue":
         order = _order_to(right.text)
-        if type(left).__name__ == "FilterPath" and left.root == "@" and [type(each).__name__ for each in left.segments] == ["Name"]:
+        if _one_field(left):
             return _field_comparison(left.segments[0].name, operator, right.text)
     else:
         order = None
@@ -221,23 +241,19 @@ _DECIDE: dict[str, Callable[[int], bool]] = {
 
 def _order_to(text: str) -> Callable[[Any], int | None]:
     """How a text of the path compares with a value of the data; the text is read as a number, a boolean and null once."""
-    null = text == "null"
-    number = _number(text)
-    truth = text.lower() == "true"
+    number, truth = _number(text), text.lower() == "true"
+    return lambda actual: _order_of_text(text, number, truth, actual)
 
-    def order(actual: Any) -> int | None:
-        kind = actual.__class__
-        if kind is str and not null and actual != "null":
-            return _order_of_texts(text, actual)
-        if null or actual is None or actual == "null":
-            return 0 if null and (actual is None or actual == "null") else 1 if not null else -1
-        if kind in _NUMBERS:
-            return None if number is None else _order_of_numbers(number, actual)
-        if kind is bool:
-            return int(truth) - int(actual)
-        return None
 
-    return order
+def _order_of_text(text: str, number: int | float | Decimal | None, truth: bool, actual: Any) -> int | None:
+    if actual is None or actual == "null" or text == "null":
+        return 0 if text == "null" and (actual is None or actual == "null") else -1 if text == "null" else 1
+    kind = actual.__class__
+    if kind is str:
+        return _order_of_texts(text, actual)
+    if kind in _NUMBERS:
+        return None if number is None else _order_of_numbers(number, actual)
+    return int(truth) - int(actual) if kind is bool else None
 
 
 def _order(expected: Any, actual: Any) -> int | None:
@@ -246,7 +262,7 @@ def _order(expected: Any, actual: Any) -> int | None:
         return 0  # an object or an array is equal to itself, and to no other
     kind = expected.__class__
     if kind is str:
-        return _order_to(expected)(actual)
+        return _order_of_text(expected, _number(expected), expected.lower() == "true", actual)
     missing = actual is None or actual == "null"
     if expected is None or missing:
         return 0 if expected is None and missing else 1 if missing else -1
@@ -276,12 +292,17 @@ def _order_of_numbers(one: Any, other: Any) -> int:
     return int(one > other) - int(one < other)
 
 
-def _number(text: str) -> int | float | Decimal | None:
-    """The number that a text is; a Decimal where neither an int nor a float says the same."""
-    if len(text) > LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+@lru_cache(maxsize=256)
+def _number_of(text: str) -> int | float | Decimal | None:
+    if not _NUMBER.fullmatch(text):
         return None
     exact = Decimal(text)
     if exact.adjusted() < 15 and exact == (whole := int(exact)):
         return whole
     plain = float(exact)
     return plain if -_EXACT < plain < _EXACT and Decimal(repr(plain)) == exact else exact
+
+
+def _number(text: str) -> int | float | Decimal | None:
+    """The number that a text is; a Decimal where neither an int nor a float says the same."""
+    return _number_of(text) if len(text) <= LONGEST_NUMBER else None

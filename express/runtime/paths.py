@@ -260,7 +260,12 @@ def _union(members: list[_Step]) -> _Step:
 
 def _fields(names: tuple[str, ...]) -> _Step:
     """``['a','b']`` at the end: one object."""
-    return lambda node, found, search: found.append(filters.fields(node, names))
+
+    def fields(node: Any, found: list[Any], search: Search) -> None:
+        search.spend(len(names))
+        found.append(filters.fields(node, names))
+
+    return fields
 
 
 def _filter(test: filters.Test, cost: int, after: _Step) -> _Step:
