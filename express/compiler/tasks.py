@@ -117,6 +117,20 @@ def given(frame: Frame, state: Task | Parallel, scope: data.Scope) -> Piece:
     return frame.traces.seen(f"after{field}", data.expression(state.parameters, scope, field))
 
 
+def limited(frame: Frame, state: Task | Parallel, payload: Piece, scope: data.Scope) -> Piece:
+    """What Parameters make is measured where it can be over the limit by more than what a definition adds in names and constants."""
+    received = shaping.received(frame.facts, state.input_path, scope)
+    most = received if state.parameters is None else bound(state.parameters, received, scope.variables)
+    if most <= PAYLOAD + WRAPPING:
+        return payload
+    what = "what the function gets" if isinstance(state, Task) else "what the branches get"
+    frame.unit.because(state, "check", f"{what} {shaping.may_have(most)}")
+    frame.source.statement("given = ", payload)
+    with frame.source.block(f"if not {shaping.measure(most)}(given, {PAYLOAD}):"):
+        frame.source.line(f"raise too_large({shaping.text(frame, state.name)})")
+    return Leaf("given")
+
+
 def _called(frame: Frame, state: Fallible, name: str, payload: Piece | str, attempt: str, timeout: Piece | None = None) -> Piece:
     """One call of what is bound to a state."""
     function = "await call" if frame.unit.bindings[state.location].inline is None else "call_inline"
@@ -148,7 +162,7 @@ class _Task:
         payload: Piece = Leaf(scope.variable)
         if state.parameters is not None:
             payload = given(frame, state, scope)
-        payload = self._limited(payload, scope)
+        payload = limited(frame, state, payload, scope)
         self._explain()
         if self.function is not None and self._flat(payload, scope):
             payload = self._copied(scope.variable)
@@ -167,19 +181,6 @@ class _Task:
         else:
             piece = _called(frame, state, self.name, payload, attempt, timeout)
         return Result(piece, PAYLOAD + (WRAPPING if self._wraps else 0), exclusive=True, whole=False)
-
-    def _limited(self, payload: Piece, scope: data.Scope) -> Piece:
-        """What Parameters make is measured where it can be over the limit by more than what a definition adds in names and constants."""
-        state, source = self.state, self.frame.source
-        received = shaping.received(self.frame.facts, state.input_path, scope)
-        most = received if state.parameters is None else bound(state.parameters, received, scope.variables)
-        if most <= PAYLOAD + WRAPPING:
-            return payload
-        self.frame.unit.because(state, "check", f"what the function gets {shaping.may_have(most)}")
-        source.statement("given = ", payload)
-        with source.block(f"if not {shaping.measure(most)}(given, {PAYLOAD}):"):
-            source.line(f"raise too_large({shaping.text(self.frame, state.name)})")
-        return Leaf("given")
 
     @property
     def _wraps(self) -> bool:
@@ -266,7 +267,9 @@ class _Parallel:
         state, frame = self.state, self.frame
         variable = scope.variable
         if state.parameters is not None:
-            frame.source.statement("given = ", given(frame, state, scope))
+            payload = limited(frame, state, given(frame, state, scope), scope)
+            if flat(payload) != "given":
+                frame.source.statement("given = ", payload)
             variable = "given"
         if self.mock is not None:
             name = frame.unit.object(self.mock, state.name, "_mock")

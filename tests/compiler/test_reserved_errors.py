@@ -177,8 +177,9 @@ def test_who_sees_data_over_the_limit(compiled: Compiled, fields: dict[str, Any]
         {"S": parallel(machine(P=pass_()), machine(Q=pass_()))},
         {"S": map_(machine(P=pass_()), ItemsPath="$.twice", ItemSelector={"x.$": "$.a"})},
         {"S": task("f", Parameters={"a.$": "$.a", "b.$": "$.a"})},
+        {"S": parallel(machine(P=pass_(Result="little")), Parameters={"a.$": "$.a", "b.$": "$.a"})},
     ],
-    ids=["Parameters", "a later state", "an intrinsic", "Parallel", "Map", "a task's input"],
+    ids=["Parameters", "a later state", "an intrinsic", "Parallel", "Map", "a task's input", "a Parallel's input"],
 )
 def test_no_state_makes_more_than_the_limit(compiled: Compiled, states: dict[str, Any]) -> None:
     """[guide]: the output of a connector, the output of a state, the input of a state after Parameters."""
