@@ -21,6 +21,7 @@ Point: TypeAlias = tuple[float, float]
 APART, LANE = 30.0, 14.0  # pixels between two nodes, and beside an edge that passes by
 GAP = 17.0  # between two layers; there is one for labels between any two of nodes
 SWEEPS, SETTLING = 16, 60  # rounds of ordering and of straightening
+PATIENCE = 100_000  # nodes straightened in all rounds together; at least 12 rounds
 
 
 class Edge(msgspec.Struct, frozen=True):
@@ -207,7 +208,7 @@ class _Work:
                 at += self.sizes[node][0] + APART
             for node in layer:
                 x[node] -= at / 2
-        for turn in range(SETTLING):
+        for turn in range(max(12, min(SETTLING, PATIENCE // max(1, len(x))))):
             downward = turn % 2 == 0
             for layer in self.layers if downward else reversed(self.layers):
                 wanted, weights = [], []

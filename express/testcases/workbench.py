@@ -14,7 +14,7 @@ from express.language.transitions import machines
 from express.loading import functions_of, located, name_of
 from express.program import Program
 from express.tasks import Binding
-from express.tasks.lambdas import Missing
+from express.tasks.lambdas import Direct, Invoke, InvokeAny
 from express.testcases.files import CaseFile, Mock
 from express.testcases.mocks import Mocked, Stage
 
@@ -47,12 +47,16 @@ class Workbench:
 
             def rebind(state: Fallible, real: Binding | None) -> Binding | None:
                 if isinstance(state, Task):
-                    return Mocked(state.name, state.resource, None if isinstance(real, Missing) else real, self.stage)
+                    return Mocked(state.name, state.resource, self._function(real), self.stage)
                 return Mocked(state.name, state.name, None, self.stage) if state.name in whole else None
 
             workflow = self.workflow if start_at is None else _begun(self.workflow, start_at, variables)
             self._programs[key] = Program(workflow, self.name, self._functions, "defer", metrics=False, trace=True, rebind=rebind)
         return self._programs[key]
+
+    def _function(self, real: Binding | None) -> Binding | None:
+        """Only what the file's functions provide: whatever else a resource is bound to is never called by a test."""
+        return real if self._functions and isinstance(real, Direct | Invoke | InvokeAny) else None
 
 
 def _begun(workflow: Workflow, start_at: str, variables: Mapping[str, Any]) -> Workflow:

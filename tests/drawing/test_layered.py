@@ -32,7 +32,7 @@ def overlap(one: tuple[float, float, float, float], other: tuple[float, float, f
     return abs(one[0] - other[0]) < (one[2] + other[2]) / 2 - 0.01 and abs(one[1] - other[1]) < (one[3] + other[3]) / 2 - 0.01
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(graphs)
 def test_no_box_and_no_label_lies_upon_another_and_all_are_inside(graph: tuple[int, list[tuple[int, int, bool]]]) -> None:
     count, pairs = graph
@@ -50,7 +50,7 @@ def test_no_box_and_no_label_lies_upon_another_and_all_are_inside(graph: tuple[i
         assert y + height / 2 <= layout.height + 0.01
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(graphs)
 def test_an_edge_goes_down_unless_it_closes_a_loop(graph: tuple[int, list[tuple[int, int, bool]]]) -> None:
     count, pairs = graph

@@ -134,6 +134,36 @@ def test_functions_run_for_tasks_that_no_case_mocks(run_case: RunCase) -> None:
     assert run_case(f"{ONE}mocks: {{Charge: {{result: 1}}}}\nexpect: {{output_has: {{prices: [2], told: [mailed, logged]}}}}", top).passed
 
 
+def test_a_function_that_the_data_names_is_one_of_the_file_s(folder: Path) -> None:
+    (folder / "any.asl.json").write_text(
+        '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": '
+        '{"FunctionName.$": "$.name", "Payload": {"sku": "s1"}}, "OutputPath": "$.Payload", "End": true}}}'
+    )
+    (folder / "any.test.yaml").write_text("functions: [functions.py]\ncases:\n  a:\n    input: {name: ask}\n    expect: {output: 2}\n")
+    (case,) = collect(folder / "any.test.yaml")
+    assert case.run().problems == []
+    (folder / "any.test.yaml").write_text("cases:\n  a: {input: {name: ask}, expect: {status: FAILED}}\n")
+    (case,) = collect(folder / "any.test.yaml")
+    (problem,) = case.run().problems
+    assert problem.startswith(
+        'A was called with {"FunctionName": "ask", "Payload": {"sku": "s1"}}, but it has neither a mock nor a function'
+    )
+
+
+def test_async_functions_live_in_virtual_time(folder: Path) -> None:
+    (folder / "functions.py").write_text(
+        "import asyncio, express\n\n\n@express.function('charge')\nasync def charge(event):\n    await asyncio.sleep(3)\n    return 1\n"
+    )
+    (folder / "order.test.yaml").write_text(
+        "functions: [functions.py]\ncases:\n  a:\n    start_at: Charge\n    input: {prices: []}\n    mocks: {Tell: {result: 1}}\n"
+        "    expect: {takes: 3s, output_has: {receipt: 1}}\n"
+    )
+    began = time.monotonic()
+    (case,) = collect(folder)
+    assert case.run().problems == []
+    assert time.monotonic() - began < 3
+
+
 def test_a_task_without_a_mock_is_a_problem_whatever_a_catch_makes_of_it(run_case: RunCase) -> None:
     problems = run_case(f"{ONE}mocks: {{Ask: {{result: 5}}}}\nexpect: {{error: States.TaskFailed}}").problems
     assert problems == [
