@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from express.language import templates
 from express.language.fields import Fields
 from express.language.findings import DUPLICATE_LABEL, LABEL, NOT_DISTRIBUTED, shown
 
@@ -15,23 +14,15 @@ INLINE, DISTRIBUTED = "INLINE", "DISTRIBUTED"
 
 _LABEL = 40
 _FORBIDDEN = re.compile(r"[\s?*<>{}\[\]\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
-_LIMIT = 100_000_000
+_MOST = 100_000_000
+_S3 = re.compile(r"arn:[\w-]+:states:[^:]*:[^:]*:(?:aws-sdk:)?s3:\w+", re.ASCII)
 
-_READER = ("Resource", "Parameters", "ReaderConfig")
+_ARGUMENTS: dict[str, str | None] = {"Parameters": "Arguments"}
+_LIMITS = ("MaxItemsPerBatch", "MaxInputBytesPerBatch")
 _READER_CONFIG = (
-    *("InputType", "Transformation", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter", "MaxItems", "MaxItemsPath", "ManifestType"),
+    *("InputType", "Transformation", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter", "MaxItems", "ManifestType"),
     *("ItemsPointer",),
 )
-_INPUT_TYPES = ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST")
-_BATCHER = (
-    "BatchInput",
-    "MaxItemsPerBatch",
-    "MaxItemsPerBatchPath",
-    "MaxInputBytesPerBatch",
-    "MaxInputBytesPerBatchPath",
-)
-_WRITER = ("Resource", "Parameters", "WriterConfig")
-_WRITER_CONFIG = ("OutputType", "Transformation")
 
 
 def mode(map_: Fields) -> str:
@@ -81,32 +72,73 @@ def label(map_: Fields, seen: dict[str, str]) -> str | None:
 
 def check(map_: Fields, jsonata: bool) -> None:
     """ItemReader, ItemBatcher and ResultWriter."""
-    arguments = "Arguments" if jsonata else "Parameters"
-    reader = _object(map_, "ItemReader", (*_READER, "Arguments") if jsonata else _READER)
+    reader = _object(map_, "ItemReader", ("Resource", "ReaderConfig"), _ARGUMENTS, jsonata)
     if reader:
         reader.required("Resource")
-        reader.text("Resource")
-        config = _object(reader, "ReaderConfig", _READER_CONFIG)
-        if config:
-            config.one_of("InputType", _INPUT_TYPES)
-            config.one_of("CSVHeaderLocation", ("FIRST_ROW", "GIVEN"))
-            if not jsonata:
-                config.literal_or_path("MaxItems", 0, _LIMIT)
-    batcher = _object(map_, "ItemBatcher", _BATCHER)
-    if batcher and not jsonata:
-        batcher.template("BatchInput")
-        batcher.literal_or_path("MaxItemsPerBatch", 1, _LIMIT)
-        batcher.literal_or_path("MaxInputBytesPerBatch", 1, 262_144)
-    writer = _object(map_, "ResultWriter", (*_WRITER, "Arguments") if jsonata else _WRITER)
+        _resource(reader)
+        _arguments(reader, jsonata)
+        _reader_config(reader, jsonata)
+    batcher = _object(map_, "ItemBatcher", ("BatchInput", *_LIMITS), {f"{name}Path": None for name in _LIMITS}, jsonata)
+    if batcher:
+        _ = batcher.value("BatchInput") if jsonata else batcher.template("BatchInput")
+        _number(batcher, "MaxItemsPerBatch", 1, _MOST, jsonata)
+        _number(batcher, "MaxInputBytesPerBatch", 1, 262_144, jsonata)
+    writer = _object(map_, "ResultWriter", ("Resource", "WriterConfig"), _ARGUMENTS, jsonata)
     if writer:
-        writer.text("Resource")
-        _object(writer, "WriterConfig", _WRITER_CONFIG)
-    for found in (reader, writer):
-        if found and not jsonata and arguments in found:
-            templates.parse(found.raw[arguments], found.at(arguments), map_.findings)
+        _resource(writer)
+        _arguments(writer, jsonata)
+        config = _object(writer, "WriterConfig", ("OutputType", "Transformation"), {}, jsonata)
+        if config:
+            config.one_of("OutputType", ("JSON", "JSONL"))
+            config.one_of("Transformation", ("NONE", "COMPACT", "FLATTEN"))
 
 
-def _object(outer: Fields, name: str, known: tuple[str, ...]) -> Fields | None:
+def _reader_config(reader: Fields, jsonata: bool) -> None:
+    config = _object(reader, "ReaderConfig", _READER_CONFIG, {"MaxItemsPath": None}, jsonata)
+    if config is None:
+        return
+    config.one_of("InputType", ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"))
+    config.one_of("CSVDelimiter", ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"))
+    config.one_of("ManifestType", ("ATHENA_DATA", "S3_INVENTORY"))
+    config.one_of("Transformation", ("NONE", "LOAD_AND_FLATTEN"))
+    config.text("ItemsPointer")
+    _number(config, "MaxItems", 0, _MOST, jsonata)
+    if config.one_of("CSVHeaderLocation", ("FIRST_ROW", "GIVEN")) == "GIVEN":
+        config.required("CSVHeaders")
+    headers = config.raw.get("CSVHeaders", ["a"])
+    if jsonata and isinstance(headers, str):
+        config.jsonata("CSVHeaders")
+    elif not isinstance(headers, list) or not headers or not all(isinstance(header, str) for header in headers):
+        config.error("CSVHeaders", f"expected an array of at least one name, found {shown(headers)}")
+
+
+def _resource(fields: Fields) -> None:
+    resource = fields.text("Resource")
+    if resource is not None and "${" not in resource and not _S3.fullmatch(resource):
+        fields.error("Resource", f"expected one such as arn:aws:states:::s3:getObject, found {shown(resource)}")
+
+
+def _arguments(fields: Fields, jsonata: bool) -> None:
+    """Which bucket and which keys: an object."""
+    name = "Arguments" if jsonata else "Parameters"
+    raw = fields.raw.get(name, {})
+    if not isinstance(raw, dict) and not (jsonata and isinstance(raw, str)):
+        fields.error(name, f"expected an object, found {shown(raw)}")
+    elif jsonata:
+        fields.value(name)
+    else:
+        fields.template(name)
+
+
+def _number(fields: Fields, name: str, least: int, most: int, jsonata: bool) -> None:
+    if jsonata:
+        fields.literal_or_jsonata(name, least, most)
+    else:
+        fields.literal_or_path(name, least, most)
+
+
+def _object(outer: Fields, name: str, both: tuple[str, ...], one: dict[str, str | None], jsonata: bool) -> Fields | None:
+    """``both`` are the fields of both query languages, ``one`` those of JSONPath, each with its name in JSONata."""
     if name not in outer:
         return None
     raw = outer.raw[name]
@@ -114,5 +146,7 @@ def _object(outer: Fields, name: str, known: tuple[str, ...]) -> Fields | None:
         outer.error(name, f"expected an object, found {shown(raw)}")
         return None
     fields = Fields(raw, outer.at(name), outer.findings)
-    fields.known(known, name)
+    theirs = [other for other in one.values() if other is not None]
+    ours, others, language = (theirs, list(one), "JSONPath") if jsonata else (list(one), theirs, "JSONata")
+    fields.known((*both, *ours), name, {other: f"'{other}' needs the query language {language}" for other in others})
     return fields

@@ -178,6 +178,7 @@ def _credentials(context: Context, fields: Fields) -> Any:
     inner = Fields(raw, fields.at("Credentials"), fields.findings)
     if context.jsonata or "RoleArn.$" not in inner:
         inner.required("RoleArn")
+    inner.text("RoleArn")
     if context.jsonata:
         return fields.value("Credentials")
     return templates.parse(raw, inner.location, fields.findings)
