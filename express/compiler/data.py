@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from express.compiler import jsonata
+from express.compiler.queries import picked
 from express.compiler.source import Display, Leaf, Piece, Role, Use, literal
 from express.compiler.unit import LONGEST_TEXT, Unit
 from express.compiler.variables import Variable
@@ -238,7 +239,7 @@ def shared(node: Expression | None) -> bool:
     if isinstance(node, Call):
         return any(shared(inner) for inner in node.arguments)
     if isinstance(node, Jsonata):
-        return True
+        return picked(node) is None
     return isinstance(node, Path) and node.root != "$"
 
 

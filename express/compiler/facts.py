@@ -8,8 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from express.compiler import query_sizes
-from express.compiler.query_sizes import ENDLESS
+from express.compiler import queries
+from express.compiler.queries import ENDLESS
 from express.language.model import (
     ArrayTemplate,
     Call,
@@ -96,7 +96,7 @@ def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path])
         most = 0 if variable is None else variable.bound
         return most if all(isinstance(segment, (Name, Index)) for segment in node.segments) else 2 * most
     if isinstance(node, Jsonata):
-        return query_sizes.fixed(node, variables, paths)
+        return queries.fixed(node, variables, paths)
     return _call(node, data, variables)
 
 
@@ -131,7 +131,10 @@ def _all_definite(node: Expression, paths: list[Path]) -> bool:
     if isinstance(node, Path):
         paths.append(node)
         return node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments)
-    return not isinstance(node, Jsonata)
+    if isinstance(node, Jsonata):
+        path = queries.picked(node)
+        return path is not None and _all_definite(path, paths)
+    return True
 
 
 def _apart(paths: list[Path]) -> bool:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from express.compiler import data
-from express.compiler.facts import Facts, bound
-from express.compiler.query_sizes import ENDLESS
+from express.compiler.facts import Facts, bound, only_once
+from express.compiler.queries import ENDLESS
 from express.compiler.source import Display, Leaf, Piece, Use, call, flat, literal, uses
 from express.language.model import ROOT, Expression, Fallible, Index, Name, ObjectTemplate, Path, Producer, State, Wait
 from express.language.paths import definite
@@ -221,7 +221,8 @@ def output(
         size = min(ENDLESS, frame.facts.bound + (0 if result is None else result.size))
         fields = frozenset(name for name, _ in node.fields) if isinstance(node, ObjectTemplate) else None
         piece = data.expression(node, scope, field)
-        result = Result(piece, bound(node, size, scope.variables), exclusive=not data.shared(node), fields=fields)
+        exclusive = frame.facts.exclusive and not data.shared(node) and only_once(node)
+        result = Result(piece, bound(node, size, scope.variables), exclusive=exclusive, fields=fields)
     if result is not None:
         put(frame, state, ROOT, result, in_place=in_place)
 

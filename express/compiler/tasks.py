@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from express.compiler import assigning, data, failures, jsonata, shaping
 from express.compiler.assigning import Assigned
 from express.compiler.facts import bound, only_once
-from express.compiler.query_sizes import ENDLESS
+from express.compiler.queries import ENDLESS
 from express.compiler.shaping import Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
 from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Scalar, Task

@@ -301,6 +301,47 @@ def test_what_a_function_does_to_the_input_is_not_seen_afterwards(compiled: Comp
     assert output(compiled(definition, functions={"spoil": spoil}), {"l": [1]}) == [1]
 
 
+def source(*rest: dict[str, Any], **fields: Any) -> str:
+    functions = {"echo": express.function("echo", run="inline")(echo)}
+    states = {"A": task("echo", **fields), **{f"B{number}": state for number, state in enumerate(rest)}}
+    return express.compile(jsonata(**states), metrics=False, functions=functions).source
+
+
+def test_what_nobody_looks_at_any_more_is_given_away_without_a_copy() -> None:
+    both = {"l": q("$states.input.l"), "deep": q("$states.input.o.x")}
+    assert "copy(" not in source(Arguments=both)
+    assert "copy(" not in source(Arguments=both, Output=q("$states.result.l"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Arguments": {"l": q("$states.input.l"), "again": q("$states.input.l")}},
+        {"Arguments": {"l": q("$states.input.l"), "around": q("$states.input")}},
+        {"Arguments": {"l": q("$states.input.l[n = 1]")}},
+        {"Arguments": {"l": q("$states.input.l")}, "Output": q("$states.input.l")},
+        {"Arguments": {"l": q("$states.input.l")}, "Assign": {"x": [q("$states.input")]}},
+        {"Arguments": {"l": q("$states.input.l")}, "Retry": [{"ErrorEquals": ["States.ALL"]}]},
+        {"Arguments": {"c": [1] * 200}},
+    ],
+)
+def test_what_somebody_may_look_at_is_copied(fields: dict[str, Any]) -> None:
+    assert "copy(" in source(**fields)
+
+
+def test_a_variable_that_was_part_of_the_input_stays_as_it_was(compiled: Compiled) -> None:
+    def spoil(event: Any) -> Any:
+        event["l"].append("spoilt")
+        return 1
+
+    definition = jsonata(
+        A=pass_(Assign={"v": q("$states.input.l")}, Output={"l": q("$states.input.l")}),
+        B=task("spoil", Arguments={"l": q("$states.input.l")}),
+        C=pass_(Output=q("$v")),
+    )
+    assert output(compiled(definition, functions={"spoil": spoil}), {"l": [1]}) == [1]
+
+
 @pytest.mark.parametrize("fields", [{"HeartbeatSeconds": q("$nothing")}, {"Credentials": {"RoleArn": q("$nothing")}}])
 def test_what_is_of_no_use_here_fails_all_the_same(compiled: Compiled, fields: dict[str, Any]) -> None:
     error, cause = failure(compiled(jsonata(A=task("echo", **fields)), functions={"echo": echo}), {})

@@ -8,7 +8,7 @@ import pytest
 
 import express
 from express.compiler.facts import bound
-from express.compiler.query_sizes import ENDLESS
+from express.compiler.queries import ENDLESS
 from express.compiler.variables import Variable
 from express.language.jsonata import parse
 from express.runtime.values import size

@@ -1,4 +1,4 @@
-"""How large what a JSONata expression gives can be, as JSON: known where it picks, counts, compares or puts together."""
+"""What can be known of the value of a JSONata expression: whether it is a part of the input, and how large it is as JSON."""
 
 from __future__ import annotations
 
@@ -37,6 +37,18 @@ _SMALL = {**dict.fromkeys(_NUMBERS, NUMBER), **dict.fromkeys(_BOOLEANS, 8), "typ
 # No larger than their arguments together, but for a few bytes
 _NO_LARGER = frozenset({"append", "merge", "keys", "distinct", "reverse", "sort", "filter", "sift", "lookup", "substring", "trim"})
 _MEMBERS = {"input": 0, "result": 1}  # of $states: as parts of one array they are no larger than that together
+
+
+def picked(expression: Jsonata) -> Path | None:
+    """The path that ``$states.input.a.b`` is: its value is a part of the input, or a list of parts, each of them once."""
+    node = expression.node
+    if not isinstance(node, nodes.Path) or node.group is not None or any(step.focus or step.index or step.stages for step in node.steps):
+        return None
+    first, *rest = node.steps
+    names = [step.node.name for step in rest if isinstance(step.node, nodes.Field)]
+    if not isinstance(first.node, nodes.Variable) or first.node.name != "states" or len(names) < len(rest) or names[:1] != ["input"]:
+        return None
+    return Path("$", tuple(Name(name) for name in names[1:]), expression.text)
 
 
 def fixed(expression: Jsonata, variables: Variables, paths: list[Path]) -> int:
