@@ -10,7 +10,7 @@ from time import perf_counter
 from types import FrameType, TracebackType
 from typing import Any
 
-from express.compiler.missing import MISSING, why
+from express.compiler.missing import MISSING, called, why
 from express.compiler.module import Module
 from express.compiler.source import Line, Use
 from express.language.model import Index, Name
@@ -146,7 +146,7 @@ class Blame:
         if isinstance(error, StateError):
             failure = error
             if failure.state is None and _raised_in(error.__traceback__) in SPEAKS_OF_STATES:
-                failure.cause = self._cause(line, failure.cause or "")
+                failure.cause = self._cause(line, called(() if line is None else line.uses, failure.cause or ""))
         elif isinstance(error, Refused):
             failure = StateError(error.error, self._cause(line, error.cause))
         else:

@@ -85,7 +85,7 @@ def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path])
         if node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments):
             paths.append(node)
             return 0
-        if any(isinstance(segment, (Descendants, Union)) for segment in node.segments):
+        if any(isinstance(segment, (Descendants, Union)) for segment in node.segments[:-1]) or _several(node.segments):
             return ENDLESS  # what lies deep is selected once for every level around it, and [0,0,0] selects one item three times
         if node.root == "$$":
             names = tuple(segment.name for segment in node.segments if isinstance(segment, Name))
@@ -98,6 +98,12 @@ def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path])
     if isinstance(node, Jsonata):
         return queries.fixed(node, variables, paths)
     return _call(node, data, variables)
+
+
+def _several(segments: tuple[Segment, ...]) -> bool:
+    """Whether a path ends in several indexes; several names make one object."""
+    last = segments[-1] if segments else None
+    return isinstance(last, Union) and not all(isinstance(member, Name) for member in last.members)
 
 
 def _call(node: Call, data: int, variables: Variables) -> int:

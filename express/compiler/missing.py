@@ -1,10 +1,15 @@
-"""Why a path selects nothing, in the words of the library that AWS evaluates paths with: segments and the data in, a sentence out."""
+"""Why a path selects nothing, in the words of the library that AWS evaluates paths with: segments and the data in, a sentence out.
+
+And which call of an intrinsic function it was that failed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from express.compiler.source import Use
 from express.language.model import Descendants, Filter, Index, Name, Segment, Slice, Union, Wildcard
 from express.runtime.intrinsics import as_java_shows
 from express.runtime.paths import compile_path
@@ -43,6 +48,16 @@ def _at(segments: Sequence[Segment], number: int, walked: str, found: Any) -> st
         rest = "".join(map(fragment, segments[number:]))
         return f"Filter: {rest} can only be applied to arrays. Current context is: {as_java_shows(found)}"
     return f"Index out of bounds when evaluating path {walked}{fragment(segment)}"
+
+
+_FUNCTION = re.compile(r"The function '(States\.\w+)'")
+
+
+def called(uses: Iterable[Use], cause: str) -> str:
+    """The cause of an intrinsic function with the whole call in it, if there is only one of the function on the line."""
+    found = _FUNCTION.match(cause)
+    calls = {use.text for use in uses if found and use.text.startswith(f"{found[1]}(")}
+    return cause if found is None or len(calls) != 1 else f"The function '{calls.pop()}'{cause[found.end() :]}"
 
 
 def fragment(segment: Segment) -> str:

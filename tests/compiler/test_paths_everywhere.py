@@ -111,3 +111,12 @@ def test_wait_and_fail_and_timeouts_take_paths_of_the_context_and_of_variables(c
     )
     outcome = run(compiled(states, functions={"f": lambda event: 1}), DATA)
     assert (outcome.error, outcome.cause) == ("E", "d")
+
+
+def test_a_failed_intrinsic_is_named_with_its_whole_call_where_that_is_clear(compiled: Compiled) -> None:
+    once = {"a.$": "States.MathAdd(States.ArrayLength($.items), $.text)"}
+    cause = failure(compiled(machine(S=pass_(Parameters=once))), DATA)[1] or ""
+    assert ". The function 'States.MathAdd(States.ArrayLength($.items), $.text)' had the following error: a number is expected" in cause
+    twice = {"a.$": "States.MathAdd($.n, 1)", "b.$": "States.MathAdd($.text, 1)"}
+    cause = failure(compiled(machine(S=pass_(Parameters=twice))), DATA)[1] or ""
+    assert ". The function 'States.MathAdd' had the following error: a number is expected" in cause
