@@ -163,6 +163,7 @@ def _choice(frame: Frame, state: Choice) -> Following:
         scope.known = known
         frame.facts = replace(frame.facts, known=dict(known))
     if state.default is None:
+        shaping.settle(frame)
         frame.source.line("raise no_choice()")
         return LEFT
     _chosen(frame, state, scope, state, "")
