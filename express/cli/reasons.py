@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from express.printable import printable
+
 if TYPE_CHECKING:
     from express.compiler.explaining import Reason
 
@@ -16,7 +18,7 @@ COLOURS = {"library": "yellow", "path": "yellow", "copy": "cyan", "check": "cyan
 def show(reasons: Sequence[Reason]) -> None:
     if not sys.stdout.isatty():
         for reason in reasons:
-            print(f"{_printable(reason.location)}: {reason.about}: {_printable(reason.text)}")
+            print(f"{printable(reason.location)}: {reason.about}: {printable(reason.text)}")
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -30,10 +32,5 @@ def show(reasons: Sequence[Reason]) -> None:
     for name, own in groupby(reasons, key=lambda reason: reason.state):
         for number, reason in enumerate(own):
             about = Text(reason.about, COLOURS.get(reason.about, ""))
-            table.add_row(Text(_printable(name) if not number else ""), about, Text(_printable(reason.text)))
+            table.add_row(Text(printable(name) if not number else ""), about, Text(printable(reason.text)))
     Console(highlight=False).print(table)
-
-
-def _printable(text: str) -> str:
-    """Text that cannot move the cursor or change colours."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

@@ -150,9 +150,10 @@ def _choice(frame: Frame, state: Choice) -> Following:
         first = conditions.first(rule)
         if first is not None:
             frame.source.statement(f"{first[0]} = ", first[1])
-        pieces = [conditions.write(rule)]
+        first_number = len(state.rules) - len(rules) - len(together)
+        pieces = [frame.traces.ruled(first_number, conditions.write(rule))]
         certain = dict(scope.known)  # where one of the later rules is not reached, what it reads is not known
-        pieces += [conditions.write(one) for one in together[1:]]
+        pieces += [frame.traces.ruled(number, conditions.write(one)) for number, one in enumerate(together[1:], first_number + 1)]
         piece = pieces[0] if len(pieces) == 1 else Display("(", tuple(("", one) for one in pieces), ")", "or")
         known, scope.known = scope.known, dict(certain)
         frame.facts = replace(frame.facts, known=certain)

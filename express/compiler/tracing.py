@@ -70,6 +70,10 @@ class Traces:
         if self.on:
             self._unit.source.line("trace_retry(visit, delay)")
 
+    def ruled(self, rule: int, condition: Piece) -> Piece:
+        """The same condition; that of the rule by which a Choice is left is recorded."""
+        return call("trace_ruled", "visit", str(rule), condition) if self.on else condition
+
     def left(self, target: str | None, catcher: int | None) -> None:
         """A state ends with its output in ``data``; ``target`` comes next, by way of a catcher if it has a number."""
         if self.on:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from express.printable import printable
+
 _WIDTHS = {  # thousandths of the size
     222: "ijl'", 278: "ft !,./:;[]\\I|", 333: "r()-`", 355: '"', 389: "*", 469: "^", 500: "ckvxyzJs", 334: "{}",
     584: "+<=>~", 556: "abdeghnopqu0123456789$_?#L", 611: "FTZ", 667: "ABEKPSVXY&", 722: "wCDHNRU", 778: "GOQ", 833: "mM", 889: "%",
@@ -37,5 +39,5 @@ def cut(text: str, size: float, most: float, *, bold: bool = False) -> str:
 
 
 def plain(text: str) -> str:
-    """On one line: control characters and lone surrogates are shown as Python writes them."""
-    return "".join(character if character.isprintable() else " " if character in "\n\t" else ascii(character)[1:-1] for character in text)
+    """On one line, and as ``printable`` shows it."""
+    return printable(text.replace("\n", " ").replace("\t", " "))

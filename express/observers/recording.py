@@ -37,7 +37,8 @@ class Visit(msgspec.Struct, eq=False):
 
     ``status``: SUCCEEDED; CAUGHT (a Catch took the failure and the workflow went on); FAILED; TIMED_OUT (the whole execution did);
     ABORTED (given up half-way, as are the branches beside one that fails, and what has not ended yet). ``next`` is the state that came
-    next, None at an end; ``catcher`` the position in Catch that led there. ``error`` and ``cause`` are the last failure's.
+    next, None at an end; ``catcher`` the position in Catch that led there, ``rule`` the one in Choices (None for Default). ``error`` and
+    ``cause`` are the last failure's.
 
     ``input`` and ``output`` are the raw ones, ``output`` None where there is none; ``assigned`` the variables that the state set.
     ``data`` holds what was seen on the way, by the names AWS gives it in TestState's inspectionData, where the state has the field:
@@ -59,6 +60,7 @@ class Visit(msgspec.Struct, eq=False):
     status: Status = "ABORTED"
     next: str | None = None
     catcher: int | None = None
+    rule: int | None = None
     output: Any = None
     error: str | None = None
     cause: str | None = None
@@ -156,6 +158,13 @@ def retry(visit: Visit, delay: float) -> None:
     visit.attempts += 1
 
 
+def ruled(visit: Visit, rule: int, holds: bool) -> bool:
+    """The condition of a Choice's rule has been looked at."""
+    if holds:
+        visit.rule = rule
+    return holds
+
+
 def leave(visit: Visit, data: Any, target: str | None, catcher: int | None) -> None:
     """A state is left with its output, for ``target`` or the end."""
     visit.output, visit.next, visit.catcher = copy(data) if visit.kept else None, target, catcher
@@ -175,6 +184,7 @@ NAMES: dict[str, Any] = {
     "trace_seen": seen,
     "trace_assign": assign,
     "trace_retry": retry,
+    "trace_ruled": ruled,
     "trace_leave": leave,
     "trace_inside": inside,
 }

@@ -87,6 +87,7 @@ def as_json(visit: Visit) -> bytes:
     fields: dict[str, Any] = {
         "number": visit.number, "trail": visit.trail, "location": visit.location, "name": visit.name, "type": visit.type,
         "parent": visit.parent, "index": visit.index, "status": visit.status, "next": visit.next, "catcher": visit.catcher,
+        "rule": visit.rule,
         "error": visit.error, "cause": visit.cause, "attempts": visit.attempts, "entered": visit.entered, "seconds": visit.seconds,
     }  # fmt: skip
     fields = {name: value for name, value in fields.items() if value is not None}

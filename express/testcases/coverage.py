@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from express.errors import ConfigurationError
-from express.language.model import Choice, Workflow
-from express.language.transitions import Kind, Transition, machines, transitions
+from express.language.model import Workflow
+from express.language.transitions import Kind, machines, transitions
 from express.observers.recording import Visit
 
 
 class Taken(msgspec.Struct, kw_only=True, rename={"source": "from", "target": "to"}):
-    """How often a transition was taken. ``source`` is the JSON pointer of a state; the rules of a Choice to the same state are one."""
+    """How often a transition was taken. ``source`` is the JSON pointer of a state, ``position`` that of the rule or catcher in its list."""
 
     source: str
     target: str
@@ -24,7 +23,8 @@ class Taken(msgspec.Struct, kw_only=True, rename={"source": "from", "target": "t
     count: int = 0
 
     def __str__(self) -> str:
-        how = {"next": "", "choice": "", "default": " (Default)", "catch": f" (Catch {self.position})"}[self.kind]
+        place = f"[{self.position}]"
+        how = {"next": "", "choice": f" (Choices{place})", "default": " (Default)", "catch": f" (Catch{place})"}[self.kind]
         return f"{self.source} -> {self.target}{how}"
 
 
@@ -62,35 +62,29 @@ class Book(msgspec.Struct, kw_only=True):
 def empty(definition: str, workflow: Workflow) -> Coverage:
     """Nothing covered yet."""
     states = [state for machine in machines(workflow) for state in machine.states.values()]
-    taken: dict[tuple[str, str, Any], Taken] = {}
-    for state in states:
-        for each in transitions(state):
-            taken.setdefault(_key(each), Taken(source=state.location, target=each.target, kind=each.kind, position=each.position))
-    return Coverage(
-        definition=definition, sha256=workflow.sha256, states={state.location: 0 for state in states}, transitions=list(taken.values())
-    )
-
-
-def _key(transition: Transition) -> tuple[str, str, Any]:
-    """What a visit says about the way it took: of a Choice only where it led."""
-    way = None if isinstance(transition.source, Choice) else transition.position if transition.kind == "catch" else -1
-    return transition.source.location, transition.target, way
+    taken = [
+        Taken(source=state.location, target=each.target, kind=each.kind, position=each.position)
+        for state in states
+        for each in transitions(state)
+    ]
+    return Coverage(definition=definition, sha256=workflow.sha256, states={state.location: 0 for state in states}, transitions=taken)
 
 
 def add(coverage: Coverage, visits: Iterable[Visit]) -> None:
     """Counts the visits of one execution."""
-    known: dict[tuple[str, str, Any], Taken] = {}
-    for each in coverage.transitions:
-        way = None if each.kind in ("choice", "default") else each.position if each.kind == "catch" else -1
-        known[each.source, each.target, way] = each
+    known = {(each.source, each.kind, each.position): each for each in coverage.transitions}
     for visit in visits:
         if visit.location in coverage.states:
             coverage.states[visit.location] += 1
-        if visit.next is not None:
-            way = None if visit.type == "Choice" else -1 if visit.catcher is None else visit.catcher
-            taken = known.get((visit.location, visit.next, way))
-            if taken is not None:
-                taken.count += 1
+        if visit.next is not None and (taken := known.get((visit.location, *_way(visit)))) is not None:
+            taken.count += 1
+
+
+def _way(visit: Visit) -> tuple[Kind, int]:
+    """How a state was left for another one."""
+    if visit.type == "Choice":
+        return ("default", 0) if visit.rule is None else ("choice", visit.rule)
+    return ("next", 0) if visit.catcher is None else ("catch", visit.catcher)
 
 
 def text(coverages: Sequence[Coverage]) -> bytes:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from express.printable import printable
 from express.testcases.collecting import PATTERN, Case
 from express.testcases.coverage import Coverage
 from express.testcases.running import Result
@@ -28,7 +29,7 @@ class Lines:
         if case.file.path != self._file:
             self._file = case.file.path
             print(self._file)
-        print(f"  {_coloured('ok  ', GREEN) if result.passed else _coloured('FAIL', RED)}  {_printable(case.name)}")
+        print(f"  {_coloured('ok  ', GREEN) if result.passed else _coloured('FAIL', RED)}  {printable(case.name)}")
 
 
 def nothing(paths: Sequence[Path], keyword: str | None) -> None:
@@ -41,13 +42,13 @@ def failures(summary: Summary) -> None:
     """What differs, case by case; then mocks that nobody needs."""
     for case, result in summary.results:
         if result.problems:
-            print(f"\n{case.file.path}:{case.line}: {_printable(case.name)}")
+            print(f"\n{case.file.path}:{case.line}: {printable(case.name)}")
             for problem in result.problems:
-                print(f"  {_printable(problem)}")
+                print(f"  {printable(problem)}")
     if summary.unused:
         print()
         for line in summary.unused:
-            print(_printable(line))
+            print(printable(line))
 
 
 def coverage(summary: Summary, least: float | None) -> None:
@@ -63,7 +64,7 @@ def coverage(summary: Summary, least: float | None) -> None:
             f"{states} of {len(each.states)} states, {ways} of {len(each.transitions)} transitions"
         )
         for line in each.missing:
-            print(f"  {_printable(line)}")
+            print(f"  {printable(line)}")
 
 
 def percent(coverage: Coverage) -> str:
@@ -85,8 +86,3 @@ def good(summary: Summary, least: float | None) -> bool:
 
 def _coloured(text: str, colour: str) -> str:
     return f"\x1b[{colour}m{text}\x1b[0m" if sys.stdout.isatty() else text
-
-
-def _printable(text: str) -> str:
-    """Text that cannot move the cursor or change colours."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

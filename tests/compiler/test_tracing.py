@@ -289,3 +289,15 @@ def test_the_variables_that_a_state_set_are_recorded_on_every_way(compiled: Comp
             {},
         ]
         assert found[-1].output == 1
+
+
+RULES = [("$.a", "Y"), ("$.b", "Y"), ("$.c", "Z"), ("$.d", "Y")]
+
+
+@pytest.mark.parametrize(("event", "rule"), [({"a": 1, "b": 1}, 0), ({"b": 1}, 1), ({"c": 1}, 2), ({"d": 1}, 3), ({}, None)])
+def test_the_rule_by_which_a_choice_is_left_is_recorded(compiled: Compiled, event: dict[str, int], rule: int | None) -> None:
+    """Also where the rules are one condition in the code, as those are that lead to the same state in a row."""
+    rules = [{"Variable": path, "IsPresent": True, "Next": target} for path, target in RULES]
+    row = machine(X=choice(*rules, default="Z"), Y=pass_(End=True), Z=pass_())
+    first = visits(compiled(row, trace=True), event)[0]
+    assert (first.rule, first.next) == (rule, "Z" if rule in (2, None) else "Y")

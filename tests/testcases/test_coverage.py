@@ -38,7 +38,7 @@ def test_the_way_through_a_catch_is_another_than_next(folder: Path) -> None:
     (folder / "order.test.yaml").write_text(CASES)
     (found,) = suite.run(collect(folder)).coverages
     ways = {str(taken): taken.count for taken in found.transitions if taken.source == "/States/Charge"}
-    assert ways == {"/States/Charge -> Tell": 0, "/States/Charge -> Cancel (Catch 0)": 1}
+    assert ways == {"/States/Charge -> Tell": 0, "/States/Charge -> Cancel (Catch[0])": 1}
 
 
 def test_a_catch_to_where_next_leads_is_told_apart(folder: Path) -> None:
@@ -51,14 +51,18 @@ def test_a_catch_to_where_next_leads_is_told_apart(folder: Path) -> None:
     assert [taken.count for taken in found.transitions] == [0, 0, 1]
 
 
-def test_rules_to_the_same_state_are_one_transition(folder: Path) -> None:
+def test_rules_to_the_same_state_are_told_apart(folder: Path) -> None:
     (folder / "rules.asl.json").write_text(
         '{"StartAt": "A", "States": {"A": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsPresent": true, "Next": "B"},'
         ' {"Variable": "$.b", "IsPresent": true, "Next": "B"}], "Default": "B"}, "B": {"Type": "Succeed"}}}'
     )
-    (folder / "rules.test.yaml").write_text("cases: {y: {}}\n")
+    (folder / "rules.test.yaml").write_text("cases: {x: {}, y: {input: {b: 1}}, z: {input: {a: 1, b: 1}}, again: {input: {a: 1}}}\n")
     (found,) = suite.run(collect(folder / "rules.test.yaml")).coverages
-    assert [(taken.target, taken.count) for taken in found.transitions] == [("B", 1)]
+    assert [(str(taken), taken.count) for taken in found.transitions] == [
+        ("/States/A -> B (Choices[0])", 2),
+        ("/States/A -> B (Choices[1])", 1),
+        ("/States/A -> B (Default)", 1),
+    ]
 
 
 def test_the_coverage_of_one_definition_is_the_sum_over_its_files(folder: Path) -> None:
