@@ -17,7 +17,7 @@ from express.compiler import jsonata
 from express.language.jsonata import parse
 from express.language.scanner import SyntaxProblem
 from express.runtime.failures import StateError
-from express.runtime.jsonata_library import LibraryQuery
+from express.runtime.jsonata_library import LibraryQuery, with_ours
 from express.runtime.values import equal
 from tests.jsonata import Compiled, said
 from tests.jsonata_expressions import Expressions
@@ -77,7 +77,7 @@ def pair(seed: int) -> Pair | None:
         return None
     if jsonata.how(expression) is not None:
         return None
-    compiled, library = Compiled(text), LibraryQuery(text, "", text.replace("$states", "$$.states"))
+    compiled, library = Compiled(text), LibraryQuery(text, "", with_ours(text.replace("$states", "$$.states"), parse(text).functions))
     return Pair(seed, text, given, _answer(compiled.run, given), _answer(library, {"states": {"input": given}}), compiled.source)
 
 

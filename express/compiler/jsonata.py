@@ -9,7 +9,7 @@ from express.language import jsonata_nodes as nodes
 from express.language.jsonata import STATES, names_bound, walk
 from express.language.model import Jsonata, Name, Path
 from express.runtime.jsonata import Query
-from express.runtime.jsonata_library import LibraryQuery
+from express.runtime.jsonata_library import LibraryQuery, with_ours
 
 EXPECTED = {"boolean": "boolean_result", "array": "array_result", "string": "string_result", "number": "number_result"}
 
@@ -101,7 +101,7 @@ def _bound(node: Jsonata, scope: data.Scope) -> tuple[str, Piece]:
             names.append(name)
             members.append((f"{literal(name)}: ", Leaf(variable.local)))
             unsure = unsure or name not in scope.certain
-    text = _rewritten(node)
+    text = with_ours(_rewritten(node), [name for name in node.functions if name not in scope.variables])
     if names:
         text = f"({''.join(f'${name} := $$.`{name}`; ' for name in names)}\n{text}\n)"
     document = Display("{", tuple(members), "}")

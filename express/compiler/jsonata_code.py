@@ -92,6 +92,9 @@ _SIMPLE: dict[str, tuple[str, int, int, bool]] = {
     "contains": ("contains", 2, 2, True),
     "split": ("pieces", 2, 2, True),
     "join": ("texts_joined", 1, 2, True),
+    "pad": ("padded", 2, 3, True),
+    "encodeUrlComponent": ("url_component", 1, 1, True),
+    "encodeUrl": ("url", 1, 1, True),
     "boolean": ("boolean_of", 1, 1, False),
     "not": ("negation", 1, 1, False),
     "exists": ("exists", 1, 1, False),
@@ -105,12 +108,13 @@ _SIMPLE: dict[str, tuple[str, int, int, bool]] = {
 _DEFINED = frozenset({"count", "exists"})
 _AS_FIRST = frozenset({  # defined when their first argument is
     "sum", "number", "abs", "floor", "ceil", "round", "string", "length", "uppercase", "lowercase", "trim", "substring", "substringBefore",
-    "substringAfter", "contains", "split", "join", "boolean", "not", "type", "merge", "reverse",
+    "substringAfter", "contains", "split", "join", "pad", "encodeUrlComponent", "encodeUrl", "boolean", "not", "type", "merge", "reverse",
 })  # fmt: skip
 _BOOLEAN = frozenset({"exists", "contains", "boolean", "not"})
 _LISTS = frozenset({"append", "keys", "lookup", "split", "reverse"})  # what may answer a list
 _OF_AWS = {name: f"aws_{name}" for name in ("partition", "range", "hash", "random", "uuid", "parse")}
-_LOOPS = {"map": "mapped", "filter": "filtered"}
+_LOOPS = {"map": "mapped", "filter": "filtered", "reduce": "reduced"}
+_SEQUENCES = frozenset({*_LOOPS, "keys", "lookup"})  # what may answer a sequence, to which predicates are applied before it is unwrapped
 
 
 class _Compiler:
@@ -310,24 +314,38 @@ class _Compiler:
             return Code(_call("part_here", Leaf(around.context), given[0].piece, given[1].piece, self.query), False, False, True)
         if around.context is not None and name == "split" and not isinstance(arguments[1], nodes.Text):
             raise NotCompiled("$split with a computed separator where there is a context")
+        if around.context is not None and name == "pad" and len(arguments) == 2 and not isinstance(arguments[1], nodes.Number):
+            raise NotCompiled("$pad with a computed width where there is a context")
         pieces = [each.piece for each in given] + [Leaf("UNDEFINED")] * (most - len(given))
         defined = name in _DEFINED or (name in _AS_FIRST and given[0].defined)
         return Code(_call(function, *pieces, *([self.query] if asks else [])), defined, defined and name in _BOOLEAN, name not in _LISTS)
 
-    def loop(self, name: str, arguments: tuple[nodes.Node, ...], around: Around) -> Code:
-        if len(arguments) != 2 or not isinstance(arguments[1], nodes.Lambda):
+    def loop(self, name: str, arguments: tuple[nodes.Node, ...], around: Around, unwrapped: bool = True) -> Code:
+        reduces = name == "reduce"
+        if not 2 <= len(arguments) <= 2 + reduces or not isinstance(arguments[1], nodes.Lambda):
             raise NotCompiled(f"${name} with a function that is not written out")
         function = arguments[1]
         names = set(function.parameters)
-        if function.signature is not None or len(function.parameters) > 3 or len(names) < len(function.parameters) or names & {"", "$"}:
+        if (
+            function.signature is not None
+            or len(function.parameters) > 3
+            or len(names) < len(function.parameters)
+            or names & {"", "$"}
+            or (reduces and len(names) < 2)
+        ):
             raise NotCompiled("a function with a signature or unusual parameters")
         items = self.code(arguments[0], around)
         locals_ = [self.places.local(parameter or "item") for parameter in function.parameters] or [self.places.local("item")]
         bound = dict(around.bound)
         for number, (parameter, local) in enumerate(zip(function.parameters, locals_, strict=False)):
-            bound[parameter] = Code(Leaf(local), True, False, number == 1)
+            # what $reduce has so far may be undefined; the index, before the array itself, is a number
+            bound[parameter] = Code(Leaf(local), not (reduces and number == 0), False, number == 1 + reduces)
         body = self.code(function.body, Around(around.context, bound, around.depth))
-        return Code(_call(_LOOPS[name], items.piece, _lambda(", ".join(locals_), body.piece), Leaf(str(len(locals_))), self.query))
+        given = (items.piece, _lambda(", ".join(locals_), body.piece), Leaf(str(len(locals_))))
+        if not reduces:
+            return Code(_call(_LOOPS[name] + ("" if unwrapped else "_items"), *given, self.query))
+        start = self.code(arguments[2], around).piece if len(arguments) > 2 else Leaf("UNDEFINED")
+        return Code(_call("reduced", *given, start, self.query))
 
     def chain(self, node: nodes.Chain, around: Around) -> Code:
         right = node.right
@@ -346,13 +364,25 @@ class _Compiler:
             raise NotCompiled("[] behind an expression")
         if isinstance(node.node, nodes.Array):
             raise NotCompiled("an array with predicates")
-        found = self.code(node.node, around)
+        found = self.before_predicates(node.node, around) if node.predicates else self.code(node.node, around)
         if not node.predicates:
             return found
         piece, by_index = self.predicates(found.piece, node.predicates, around)
         if by_index:
             return Code(piece)
         return Code(Display("(", (("", piece), ("", Leaf("UNDEFINED"))), ")", "or") if node.keep else _call("unwrapped", piece))
+
+    def before_predicates(self, node: nodes.Node, around: Around) -> Code:
+        """A value to which predicates will be applied: a sequence that a function answers is not unwrapped before."""
+        last = node.right if isinstance(node, nodes.Chain) else node
+        procedure = last.procedure if isinstance(last, nodes.Call) else last if isinstance(node, nodes.Chain) else None
+        if isinstance(procedure, nodes.Variable) and procedure.name in _SEQUENCES:
+            known = procedure.name in around.bound or self.places.variable(procedure.name) is not None
+            if not known and procedure.name in ("map", "filter") and isinstance(node, nodes.Call):
+                return self.loop(procedure.name, node.arguments, around, unwrapped=False)
+            if procedure.name != "reduce":
+                raise NotCompiled(f"predicates behind ${procedure.name}")
+        return self.code(node, around)
 
     def predicates(self, piece: Piece, predicates: tuple[nodes.Node, ...], around: Around) -> tuple[Piece, bool]:
         """A value with predicates, and whether the last one is an index: it answers an item, others answer a list."""

@@ -10,6 +10,7 @@ from typing import Any
 from express.runtime.jsonata import UNDEFINED, Query
 from express.runtime.jsonata_of_aws import Complaint
 from express.runtime.jsonata_paths import MOST_ITEMS, too_many, unwrapped
+from express.runtime.jsonata_texts import encode_url, encode_url_component, pad
 from express.runtime.jsonata_values import LONGEST_TEXT, SAFE, json, number, text, too_long, truth
 
 _BLANKS = re.compile(r"[ \t\n\r]+")
@@ -220,6 +221,35 @@ def pieces(value: Any, separator: Any, query: Query) -> Any:
     if separator is UNDEFINED:
         raise _mismatch("split", 2, query)
     return value.split(separator) if separator else list(value)
+
+
+def padded(value: Any, width: Any, filler: Any, query: Query) -> Any:
+    """``$pad``; ``filler`` is UNDEFINED where none is given."""
+    _text(value, "pad", 1, query)
+    _number(width, "pad", 2, query)
+    _text(filler, "pad", 3, query)
+    if value is UNDEFINED or width is UNDEFINED:
+        return value
+    if abs(width) > LONGEST_TEXT:
+        raise too_long(query)
+    return pad(value, width, " " if filler is UNDEFINED else filler)
+
+
+def url_component(value: Any, query: Query) -> Any:
+    return _encoded(value, encode_url_component, "encodeUrlComponent", query)
+
+
+def url(value: Any, query: Query) -> Any:
+    return _encoded(value, encode_url, "encodeUrl", query)
+
+
+def _encoded(value: Any, function: Callable[[str], str], name: str, query: Query) -> Any:
+    if _text(value, name, 1, query) is UNDEFINED:
+        return UNDEFINED
+    try:
+        return function(value)
+    except Complaint as complaint:
+        raise query.failed(complaint.code, complaint.message) from None
 
 
 def texts_joined(value: Any, separator: Any, query: Query) -> Any:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import re
 import threading
+from collections.abc import Iterable
 from time import thread_time
 from typing import Any
 
 import jsonatapy
 
-from express.runtime import jsonata_of_aws
+from express.runtime import jsonata_of_aws, jsonata_texts
 from express.runtime.jsonata import Query
-from express.runtime.limits import PAYLOAD
+from express.runtime.jsonata_values import LONGEST_TEXT
 from express.runtime.values import dumps
 
 MILLISECONDS = 100
@@ -110,32 +111,36 @@ class LibraryQuery(Query):
         return self.failed(code, _SENTENCES.get(code, message))
 
 
+# Functions of ours for the library's. A function that Python gives to the library cannot answer undefined; one written in JSONata can.
+OURS = {
+    "pad": "function($text, $width, $filler)<s-ns?:s>{ $exists($text) ? $express_pad($text, $width, $exists($filler) ? $filler : ' ') }",
+    "encodeUrlComponent": "function($text)<s-:s>{ $exists($text) ? $express_encode_url_component($text) }",
+    "encodeUrl": "function($text)<s-:s>{ $exists($text) ? $express_encode_url($text) }",
+    "clone": "function($value)<(oa)-:o>{ $value }",
+    # The library's takes null for nothing, and begins with an initial value that is undefined
+    "reduce": "function($items, $function, $start){ $exists($items) ? ($items := $append([], $items); $count($items) = 0 ? $start : "
+    "$exists($start) ? $express_reduce($items, $function, $start) : $express_reduce($items, $function)) }",
+}
+THEIRS = {"reduce": "$express_reduce := $reduce; "}
+
+
+def with_ours(source: str, functions: Iterable[str]) -> str:
+    """An expression that finds our functions under the names of ``functions``."""
+    bindings = "".join(f"{THEIRS.get(name, '')}${name} := {OURS[name]}; " for name in functions if name in OURS)
+    return f"({bindings}\n{source}\n)" if bindings else source
+
+
 def _compile(source: str) -> Any:
     expression = jsonatapy.compile(source)
     for name, function in jsonata_of_aws.FUNCTIONS.items():
         expression.register_override(name, function)
-    expression.register_override("pad", pad)
+    expression.register("express_pad", _pad)
+    expression.register("express_encode_url_component", jsonata_texts.encode_url_component)
+    expression.register("express_encode_url", jsonata_texts.encode_url)
     return expression
 
 
-def pad(*arguments: Any) -> Any:
-    """``$pad(text, width, filler?)``, which the library would carry out whatever the width."""
-    if not 2 <= len(arguments) <= 3:
-        raise jsonata_of_aws.mismatch("pad", len(arguments) + 1 if len(arguments) < 2 else 4)
-    text, width, filler = (*arguments, " ")[:3]
-    if text is None:
-        return None
-    if text.__class__ is not str:
-        raise jsonata_of_aws.mismatch("pad", 1)
-    if width.__class__ is not int and width.__class__ is not float:
-        raise jsonata_of_aws.mismatch("pad", 2)
-    if filler is not None and filler.__class__ is not str:
-        raise jsonata_of_aws.mismatch("pad", 3)
-    if abs(width) > PAYLOAD:
-        raise jsonata_of_aws.Complaint("D1001", f"Number out of range: {width}")
-    missing = int(abs(width)) - len(text)
-    filler = filler or " "
-    if missing <= 0:
-        return text
-    filling = (filler * (missing // len(filler) + 1))[:missing]
-    return text + filling if width > 0 else filling + text
+def _pad(text: str, width: float, filler: str) -> str:
+    if abs(width) > LONGEST_TEXT:
+        raise jsonata_of_aws.Complaint("D1000", f"The evaluation needs a text of more than {LONGEST_TEXT} characters")
+    return jsonata_texts.pad(text, width, filler)

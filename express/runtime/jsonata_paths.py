@@ -332,22 +332,51 @@ def numbers(start: Any, stop: Any, query: Query) -> Any:
 
 def mapped(value: Any, function: Function, arguments: int, query: Query) -> Any:
     """``$map``, with a function of so many arguments: item, index, the whole array."""
+    return UNDEFINED if value is UNDEFINED else unwrapped(mapped_items(value, function, arguments, query))
+
+
+def mapped_items(value: Any, function: Function, arguments: int, query: Query) -> Any:
+    """``$map`` with predicates behind it: they see all items, also when it is one."""
     if value is UNDEFINED:
         return UNDEFINED
     items = value if value.__class__ is list else [value]
     if arguments > 1:
         function = _with_index(function, arguments, items)
-    return unwrapped(_each(items, function, query))
+    return _each(items, function, query)
 
 
 def filtered(value: Any, function: Function, arguments: int, query: Query) -> Any:
     """``$filter``."""
+    return UNDEFINED if value is UNDEFINED else unwrapped(filtered_items(value, function, arguments, query))
+
+
+def filtered_items(value: Any, function: Function, arguments: int, query: Query) -> Any:
+    """``$filter`` with predicates behind it."""
     if value is UNDEFINED:
         return UNDEFINED
     items = value if value.__class__ is list else [value]
     if arguments > 1:
         function = _with_index(function, arguments, items)
-    return unwrapped(_each(items, lambda item: item if truth(function(item)) else UNDEFINED, query))
+    return _each(items, lambda item: item if truth(function(item)) else UNDEFINED, query)
+
+
+def reduced(value: Any, function: Function, arguments: int, start: Any, query: Query) -> Any:
+    """``$reduce``, with a function of so many arguments: what there is, item, index; ``start`` is UNDEFINED where none is given."""
+    if value is UNDEFINED:
+        return UNDEFINED
+    items = value if value.__class__ is list else [value]
+    place = 0
+    if start is UNDEFINED and items:
+        start, place = items[0], 1
+
+    def step(item: Any) -> Any:
+        nonlocal start, place
+        start = function(start, item) if arguments == 2 else function(start, item, place)
+        place += 1
+        return UNDEFINED
+
+    _each(items[place:], step, query)
+    return start
 
 
 def _with_index(function: Function, arguments: int, items: list[Any]) -> Function:

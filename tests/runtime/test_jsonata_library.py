@@ -10,7 +10,7 @@ import pytest
 
 from express.runtime import jsonata_library
 from express.runtime.failures import StateError
-from express.runtime.jsonata_library import LibraryQuery
+from express.runtime.jsonata_library import LibraryQuery, with_ours
 
 
 def evaluate(text: str, **document: Any) -> Any:
@@ -72,7 +72,26 @@ def test_regular_expressions_take_linear_time(pattern: str) -> None:
     ],
 )  # fmt: skip
 def test_pad_is_ours_and_pads_as_jsonata_does(text: str, wanted: str) -> None:
-    assert evaluate(text) == wanted
+    source = with_ours(text, ["pad"])
+    assert LibraryQuery(text, "Output", source)({}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("$reduce([], function($x, $y){ $x + $y }) = 0 or $exists($reduce([], function($x, $y){ $x })) = false", True),
+        ("$reduce([1, 2], function($x, $y, $i){ $x & $y & $i }, $$.nothing)", "121"),
+        ("$reduce([null], function($x, $y){ [$x, $y] }, 1)", [1, None]),
+        ("$reduce([1..4], function($x, $y){ $x * $y })", 24),
+        ("$exists($pad($$.nothing, 5))", False),
+        ("$encodeUrlComponent('a.b c/é')", "a.b%20c%2F%C3%A9"),
+        ("$encodeUrl('http://a.b/c d?e=é#f')", "http://a.b/c%20d?e=%C3%A9#f"),
+        ("$clone($$.given)", {"a": [1]}),
+    ],
+)
+def test_functions_that_the_library_has_otherwise_are_ours(text: str, wanted: Any) -> None:
+    functions = ("reduce", "pad", "encodeUrlComponent", "encodeUrl", "clone")
+    assert LibraryQuery(text, "Output", with_ours(text, functions))({"given": {"a": [1]}}) == wanted
 
 
 def test_what_a_thread_has_compiled_stays_with_it() -> None:
