@@ -160,6 +160,11 @@ def validate(configuration: Configuration) -> list[Route]:
     return _Validation(configuration).routes()
 
 
+def resolve(configuration: Configuration, text: str, table: dict[str, str], what: str) -> tuple[Address, AnyConnection | None]:
+    """One address, given by itself, with the connection of the configuration that it names; ConfigurationError with every problem."""
+    return _Validation(configuration).resolve(text, table, what)
+
+
 class _Validation:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration, self._settings = configuration, configuration.settings
@@ -179,6 +184,12 @@ class _Validation:
             kind = self._kinds.pop() if len(self._kinds) == 1 else ConfigurationError
             raise kind(*self._problems)
         return [route for route in routes if route is not None]
+
+    def resolve(self, text: str, table: dict[str, str], what: str) -> tuple[Address, AnyConnection | None]:
+        found = self._address((what,), table, what, text)
+        if found is None or self._problems:
+            raise ConfigurationError(*self._problems)
+        return found
 
     def _problem(self, field: Field, sentence: str, kind: type[ConfigurationError] = ConfigurationError) -> None:
         self._kinds.add(kind)

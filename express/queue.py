@@ -257,6 +257,25 @@ class Queue:
         count: int = self._connection.execute("SELECT count(*) FROM record WHERE visible > ?", (_now(),)).fetchone()[0]
         return count
 
+    # --- Looking ------------------------------------------------------------------------------------------------------------------
+
+    def newest(self) -> int:
+        """The highest id there is; 0 in an empty queue."""
+        number: int = self._connection.execute("SELECT coalesce(max(id), 0) FROM record").fetchone()[0]
+        return number
+
+    def look(self, after: int, last: int, limit: int) -> list[tuple[int, Outgoing]]:
+        """Records by their ids, above ``after`` and up to ``last``, oldest first, leased or not; changes nothing."""
+        found = self._connection.execute(
+            "SELECT id, key, headers, value FROM record WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (after, last, limit)
+        )
+        return [(number, Outgoing(value, key, _headers_of(headers) if headers else ())) for number, key, headers, value in found]
+
+    def remove(self, ids: Collection[int]) -> None:
+        """Removes records for good, whoever holds a lease of them."""
+        with self._transaction() as database:
+            database.executemany("DELETE FROM record WHERE id = ?", [(number,) for number in ids])
+
     # --- Ending -------------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:

@@ -107,6 +107,19 @@ ROOMS: dict[str, set[str]] = {
         "express.dead_letter_limit",
     },
     "express.loading": {"express.program", "express.tasks"},
+    "express.dlq": {
+        "express.addresses",
+        "express.commits",
+        "express.kafka",
+        "express.options",
+        "express.outcome",
+        "express.program",
+        "express.queue",
+        "express.redis",
+        "express.runtime",
+        "express.sinks",
+        "express.sources",
+    },
     "express.progress": {"express.observers", "express.units"},
     "express.leaving": set(),
     "express.api": {"express.config", "express.observers"},
@@ -172,8 +185,15 @@ ROOMS: dict[str, set[str]] = {
 
 # Libraries that belong to one place.
 LIBRARIES: dict[str, set[str]] = {
-    "aiokafka": {"consumers.kafka", "consumers.kafka_member", "consumers.kafka_records", "express.sinks.kafka", "express.kafka"},
-    "redis": {"consumers.redis", "express.sinks.redis", "express.redis"},
+    "aiokafka": {
+        "consumers.kafka",
+        "consumers.kafka_member",
+        "consumers.kafka_records",
+        "express.dlq.kafka",
+        "express.kafka",
+        "express.sinks.kafka",
+    },
+    "redis": {"consumers.redis", "express.dlq.redis", "express.redis", "express.sinks.redis"},
     "aiohttp": {"express.api", "express.tasks.http"},
     "prometheus_client": {"express.observers"},
     "typer": {"express.cli"},

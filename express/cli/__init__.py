@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from express.cli import check, compile, exec, graph, queue, run, test  # noqa: A004 - verbs
+from express.cli import check, compile, dlq, exec, graph, queue, run, test  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
 from express.errors import (
     CannotCreate,
@@ -49,6 +49,7 @@ app = typer.Typer(
 for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile), ("test", test), ("graph", graph)):
     app.command(name, epilog=verb.EXAMPLES, short_help=verb.SHORT)(verb.command)
 
+app.add_typer(dlq.app, name="dlq", epilog=dlq.EXAMPLES, help=dlq.SHORT, short_help=dlq.SHORT)
 app.add_typer(queue.app, name="queue", epilog=queue.EXAMPLES, help=queue.SHORT, short_help=queue.SHORT)
 
 # click's, wherever this version of typer keeps it

@@ -1,0 +1,67 @@
+"""Letters in; out, their original records in a sink, or what a definition would do with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from express.commits import Tracker
+from express.dlq.boxes import Box
+from express.dlq.letters import Letter, record
+from express.errors import PipelineStopped
+from express.outcome import Outcome
+from express.program import Program
+from express.runtime.values import loads
+from express.sinks import Entry, Sink
+from express.sources import Assignment
+
+BATCH = 500  # records sent, and then removed, together
+FLUSH_SECONDS = 60.0
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """A letter and what became of it this time."""
+
+    letter: Letter
+    outcome: Outcome
+
+
+async def send(box: Box, chosen: Sequence[Letter], sink: Sink, *, keep: bool, sent: Callable[[int], None]) -> None:
+    """Sends the original records, in order, and removes each batch from the box once the sink has acknowledged it: what is cut off in
+    between is in both places, never in none. PipelineStopped with one sentence when the sink refuses a record or is gone."""
+    assignment = Assignment("replay", 0, Tracker())
+    refused: list[str] = []
+
+    def rejected(entry: Entry, reason: str) -> None:
+        refused.append(reason)
+
+    await sink.start(lambda entries: None, rejected, lambda error: refused.append(str(error)))
+    for begin in range(0, len(chosen), BATCH):
+        batch = chosen[begin : begin + BATCH]
+        sink.put([Entry(assignment, found := record(one), found.value, found.headers) for one in batch])
+        flushed = asyncio.ensure_future(sink.flush())
+        await asyncio.wait({flushed}, timeout=FLUSH_SECONDS)
+        if not flushed.done():
+            flushed.cancel()
+            refused.append(f"not acknowledged within {FLUSH_SECONDS:.0f} s")
+        else:
+            flushed.result()
+        if refused:
+            raise PipelineStopped(f"the records from {batch[0].id} on could not all be sent, and stay where they are: {refused[0]}")
+        if not keep:
+            await box.remove([one.id for one in batch])
+        sent(len(batch))
+
+
+async def rehearse(program: Program, chosen: Sequence[Letter]) -> AsyncIterator[Tried]:
+    """Runs each record through a program, functions and all, one after the other; nothing is sent, nothing removed."""
+    for one in chosen:
+        try:
+            event: Any = None if one.value is None else loads(one.value)
+        except ValueError as error:
+            yield Tried(one, Outcome("FAILED", None, "Express.Undecodable", str(error)))
+            continue
+        yield Tried(one, await program.execute(event, name=one.reason("execution") or None))

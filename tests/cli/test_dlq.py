@@ -1,0 +1,88 @@
+"""express dlq: from a failure to a mend, as somebody on call would go."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commandline import express
+
+BROKEN = {"StartAt": "A", "States": {"A": {"Type": "Pass", "InputPath": "$.total", "End": True}}}
+MENDED = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three of five events have failed and lie in dead.db."""
+    (tmp_path / "broken.json").write_text(json.dumps(BROKEN))
+    (tmp_path / "mended.json").write_text(json.dumps(MENDED))
+    (tmp_path / "orders.jsonl").write_text('{"total": 1}\n{"sum": 2}\nnot json\n{"total": 4}\n{"sum": 5}\n')
+    done = express(
+        "run", "broken.json", "--source", "file:orders.jsonl", "--sink", "file:done.jsonl", "--dead-letter", "queue:dead.db", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def test_a_list_says_what_failed_where_and_why(folder: Path) -> None:
+    found = express("dlq", "list", "queue:dead.db", cwd=folder)
+    lines = found.stdout.splitlines()
+    assert found.returncode == 0
+    assert [line.split("  ")[0] for line in lines] == ["1", "2", "3"]
+    assert "broken/A  States.Runtime: An error occurred while executing the state 'A'" in lines[0]
+    assert "broken  Express.Undecodable: it is not JSON" in lines[1]
+    assert found.stderr == "3 dead letters in queue:dead.db\n"
+    assert len(express("dlq", "list", "queue:dead.db", "--error", "Express.Undecodable", cwd=folder).stdout.splitlines()) == 1
+
+
+def test_one_is_shown_whole(folder: Path) -> None:
+    shown = express("dlq", "show", "queue:dead.db", "1", cwd=folder).stdout
+    assert "express-error: States.Runtime\n" in shown
+    assert "key: -\n" in shown
+    assert shown.endswith('{"sum": 2}\n')
+
+
+def test_a_mend_is_tried_then_the_records_are_sent_again_and_what_is_hopeless_is_dropped(folder: Path) -> None:
+    tried = express("dlq", "replay", "queue:dead.db", "--all", "--definition", "mended.json", "--dry-run", cwd=folder)
+    assert tried.returncode == 1, "one still fails"
+    assert '1  States.Runtime -> SUCCEEDED  {"sum":2}' in tried.stdout
+    assert "2  Express.Undecodable -> FAILED  Express.Undecodable: it is not JSON" in tried.stdout
+    assert tried.stderr.endswith("2 of 3 would succeed; nothing was sent\n")
+    would = express("dlq", "replay", "queue:dead.db", "--error", "States.Runtime", "--dry-run", cwd=folder)
+    assert would.stderr == "would send 2 of queue:dead.db\n"
+    sent = express("dlq", "replay", "queue:dead.db", "--error", "States.Runtime", "--to", "queue:again.db", cwd=folder)
+    assert sent.stdout == "sent 2 of queue:dead.db to queue:again.db\n"
+    dropped = express("dlq", "drop", "queue:dead.db", "2", cwd=folder)
+    assert dropped.stdout == "dropped 1 of queue:dead.db\n"
+    assert express("dlq", "list", "queue:dead.db", cwd=folder).stderr == "0 dead letters in queue:dead.db\n"
+    assert express("queue", "show", "again.db", cwd=folder).stdout == "again.db: 2 waiting, 0 in flight or delayed\n"
+
+
+HELP = "(see express dlq replay --help)"
+KINDS = "file:, kafka:, queue:, redis:"
+MISTAKES = [
+    (("list", "queue:gone.db"), 66, "queue:gone.db: there is no such queue"),
+    (("list", "drop:"), 78, f"place of dead letters: drop:: there is no place of dead letters called drop:, expected one of {KINDS}"),
+    (("show", "queue:dead.db", "9"), 78, "queue:dead.db: there is no dead letter 9"),
+    (("drop", "queue:dead.db"), 2, "expected IDs, --error NAME, or --all (see express dlq drop --help)"),
+    (("replay", "queue:dead.db", "--all"), 2, f"expected --to ADDRESS, or --dry-run {HELP}"),
+    (
+        ("replay", "queue:dead.db", "--all", "--to", "file:x"),
+        2,
+        f"expected --to kafka:, queue: or redis:, whose records keep key and headers; a file has lines only {HELP}",
+    ),
+    (
+        ("replay", "queue:dead.db", "--all", "--definition", "mended.json"),
+        2,
+        f"expected --dry-run beside --definition: what is sent runs in a pipeline {HELP}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "sentence"), MISTAKES)
+def test_a_mistake_is_one_sentence_and_nothing_is_removed(folder: Path, arguments: tuple[str, ...], code: int, sentence: str) -> None:
+    result = express("dlq", *arguments, cwd=folder)
+    assert (result.returncode, result.stdout, result.stderr) == (code, "", f"express: {sentence}\n")
+    assert express("dlq", "list", "queue:dead.db", cwd=folder).stderr.startswith("3 dead letters")
