@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import express
 from express.clock import Clock
 from express.executor import run
 from express.runtime.branches import each, parallel
@@ -20,6 +22,7 @@ from express.runtime.suspensions import breathe, call, sleep
 from express.tasks.coroutines import Workers
 from express.tasks.threads import Threads
 from tests.handmade import Handmade, Runs, bound, calling, execution_of
+from tests.tasks.process_functions import starter
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
@@ -206,6 +209,53 @@ async def test_a_failing_branch_closes_the_others_wherever_they_wait(runs: Runs)
     await asyncio.wait_for(cancelled.wait(), 1)
     assert runs.executor._calls == 0
     await until(lambda: runs.executor.stuck == 0)
+
+
+def test_a_failed_branch_cancels_kills_and_lets_go_of_what_runs_beside_it(tmp_path: Path) -> None:
+    """States Language, "Parallel State": when a branch fails, the state has failed and all branches are terminated. A coroutine is
+    cancelled, a process killed, a thread let go: nothing can end it, and its result is nobody's."""
+    cancelled, free, returned = threading.Event(), threading.Event(), threading.Event()
+    ids = tmp_path / "ids"
+
+    @express.function("hangs")
+    async def hangs(event: Any) -> None:
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    @express.function("blocks", run="thread")
+    def blocks(event: Any) -> str:
+        free.wait(30)
+        returned.set()
+        return "late"
+
+    @express.function("breaks")
+    async def breaks(event: Any) -> None:
+        while not (ids.exists() and len(ids.read_text().split()) == 2):
+            await asyncio.sleep(0.01)
+        raise express.TaskError("Broken", "on purpose")
+
+    def branch(name: str) -> dict[str, Any]:
+        resource = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+        return {"StartAt": name, "States": {name: {"Type": "Task", "Resource": resource, "End": True}}}
+
+    functions = {"hangs": hangs, "blocks": blocks, "breaks": breaks, "starter": starter}
+    fan = {"Type": "Parallel", "Branches": [branch(name) for name in functions], "End": True}
+    program = express.compile({"StartAt": "Fan", "States": {"Fan": fan}}, functions=functions)
+    began = time.monotonic()
+    outcome = program.run(str(ids))
+    assert (outcome.status, outcome.error, outcome.cause) == ("FAILED", "Broken", "on purpose")
+    assert time.monotonic() - began < 25
+    assert cancelled.wait(5)
+    assert not returned.is_set()
+    free.set()
+    for number in map(int, ids.read_text().split()):
+        patience = time.monotonic() + 5
+        while Path(f"/proc/{number}").exists() and " Z " not in Path(f"/proc/{number}/stat").read_text():
+            assert time.monotonic() < patience, "it goes on"
+            time.sleep(0.01)
 
 
 async def test_a_failing_iteration_stops_the_others_and_starts_no_more(runs: Runs) -> None:
