@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -65,7 +66,7 @@ def sarif(reports: Sequence[Report]) -> str:
     for report in reports:
         positions = Positions(report.text)
         results += [_result(report, problem, codes.index(problem.code), positions) for problem in report.problems]
-    driver = {"name": "express check", "rules": [_rule(code) for code in codes]}
+    driver = {"name": "express check", "version": metadata.version("express-workflows"), "rules": [_rule(code) for code in codes]}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
 

@@ -45,6 +45,8 @@ class Function(Generic[F]):
         if concurrency is not None and (isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1):
             raise ConfigurationError(f"function {self.name!r}: concurrency must be a number from 1, not {concurrency!r}")
         self.concurrency = concurrency
+        if not (idempotent is None or isinstance(idempotent, bool)):
+            raise ConfigurationError(f"function {self.name!r}: idempotent must be True or False, not {idempotent!r}")
         self.idempotent = idempotent
         self.takes_context = _takes_context(inner, self.name)
 

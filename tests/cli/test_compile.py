@@ -99,3 +99,10 @@ def test_on_a_terminal_the_reasons_are_a_table(folder: Path) -> None:
     assert "what and why" in result.stdout
     assert "HasTotal" in result.stdout
     assert "\x1b[" in result.stdout
+
+
+def test_substitutions_have_their_values_from_flags(folder: Path) -> None:
+    (folder / "sam.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${Table}-1", "End": true}}}')
+    result = express("compile", "sam.json", "--show", "--substitute", "Table=orders", cwd=folder)
+    assert result.returncode == 0
+    assert "orders-1" in result.stdout

@@ -119,6 +119,34 @@ def saga(steps: int) -> dict[str, Any]:
     return {"StartAt": "Book 0", "States": states}
 
 
+SHAPES = [
+    "$states.input", "$states.input.x", "$states", "[$v, 1]", "$append($v, $states.input)", "$v & 'x'",
+    "$merge([$v, {'a': $states.input}])",
+    "$v ~> $append(1)", "($w := $v; [$w])", "$states.input.x[0].y[$ = 1]", "$map($v, function($i) { [$i, $v] })",
+    "{'x': [$states.input.x]}",
+    "$states.input.x ? [$v] : $v", "$states.context.Execution.Input", "$nothing($v)", "-1", "$states.input ~> |$|{'a': 1}|",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_shape_of_jsonata_can_be_looked_at(shape: str) -> None:
+    value = f"{{% {shape} %}}"
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "B", "Output": {"x": value}, "Assign": {"v": value}}]
+    task = {"Type": "Task", "Resource": FUNCTION, "Arguments": value, "Output": {"x": value}, "Assign": {"v": value}, "Catch": catch}
+    part = {"StartAt": "C", "States": {"C": {"Type": "Pass", "Output": value, "End": True}}}
+    many = {"Type": "Map", "Items": value, "ItemSelector": {"a": value}, "ItemProcessor": part, "Next": "D"}
+    rules = [{"Condition": "{% true %}", "Next": "A", "Output": value, "Assign": {"v": {"x": value}}}]
+    states = {
+        "A": {**task, "Next": "B"},
+        "B": many,
+        "D": {"Type": "Choice", "Choices": rules, "Default": "E"},
+        "E": {"Type": "Fail", "Error": value},
+    }
+    problems = check({"QueryLanguage": "JSONata", "StartAt": "A", "States": states}, portable=True)
+    assert [problem for problem in problems if problem.severity == "ERROR"] == []
+    assert {problem.code for problem in problems} >= {"TASK_WITHOUT_TIMEOUT"}
+
+
 @pytest.mark.parametrize("steps", [490, 2000])
 def test_a_large_definition_is_checked_soon(steps: int) -> None:
     definition = saga(steps)

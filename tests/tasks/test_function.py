@@ -229,3 +229,17 @@ def test_what_is_no_file_gets_one_sentence(tmp_path: Path, name: str, message: s
 def test_a_file_that_is_not_python_gets_one_sentence(write: Write) -> None:
     with pytest.raises(ConfigurationError, match=r"not a Python file; its name must end in \.py"):
         load(write("x", "functions.txt"))
+
+
+def test_a_function_says_whether_a_second_call_would_harm() -> None:
+    @function("charge", idempotent=False)
+    def charge(event: Any) -> Any:
+        return event
+
+    @function
+    def look(event: Any) -> Any:
+        return event
+
+    assert (charge.idempotent, look.idempotent) == (False, None)
+    with pytest.raises(ConfigurationError, match="function 'charge': idempotent must be True or False, not 'no'"):
+        function("charge", idempotent="no")(print)  # type: ignore[call-overload]
