@@ -11,6 +11,7 @@ from express.errors import Problem
 from express.language import advice as advices
 from express.language import durations, sizes, suppression
 from express.language import portable as beyond
+from express.language.findings import UNRESOLVED
 from express.language.load import load
 from express.language.refusals import refusals
 
@@ -32,7 +33,7 @@ def check(
     ``functions`` are those that its Tasks call, by name: some advice depends on what they say about themselves.
     """
     loaded = load(definition, substitutions)
-    problems = list(loaded.problems)
+    problems = [problem for problem in loaded.problems if problem.code != UNRESOLVED]  # what it will be is not known here
     problems += sizes.check(loaded.raw)
     if loaded.workflow is not None:
         problems += durations.check(loaded.workflow)

@@ -44,6 +44,7 @@ CODES: dict[str, Code] = {
     # Ours
     findings.TOO_LARGE: Code("ERROR", "The definition is larger than 1 MiB."),
     findings.SUBSTITUTION: Code("ERROR", "The value of a ${Name} is none that a definition can hold."),
+    findings.UNRESOLVED: Code("ERROR", "A ${Name} stands where its value matters, and has none (said by compile and run)."),
     findings.UNREADABLE: Code("ERROR", "The file of the definition cannot be read."),
     NOT_PORTABLE: Code("ERROR", "Express runs it and AWS would not (only with --portable)."),
     # AWS's warnings

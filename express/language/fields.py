@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from express.language import embedded, intrinsics, paths, templates
-from express.language.findings import NO_DOLLAR, NO_PATH, Findings, below, shown
+from express.language import embedded, intrinsics, paths, substitutions, templates
+from express.language.findings import NO_DOLLAR, NO_PATH, UNRESOLVED, Findings, below, shown
 from express.language.model import ROOT, Call, Expression, Jsonata, Literal, Path
 from express.language.scanner import SyntaxProblem
 
@@ -32,7 +32,12 @@ class Fields:
         return below(self.location, name)
 
     def error(self, name: str, message: str) -> None:
-        self.findings.error(self.at(name), message)
+        """What is in the field is wrong; of a text with a placeholder nobody knows yet."""
+        placeholder = substitutions.placeholder(self.raw.get(name))
+        if placeholder is None:
+            self.findings.error(self.at(name), message)
+        else:
+            self.findings.error(self.at(name), f"the substitution {placeholder} has no value", UNRESOLVED)
 
     # --- Which fields there are
 
@@ -42,9 +47,11 @@ class Fields:
             if name in names:
                 continue
             if elsewhere and name in elsewhere:
-                self.error(name, elsewhere[name])
+                self.findings.error(self.at(name), elsewhere[name])
             else:
-                self.error(name, f"Field is not supported: {what} has no field {shown(name)}{self.findings.suggestion(name, names)}")
+                self.findings.error(
+                    self.at(name), f"Field is not supported: {what} has no field {shown(name)}{self.findings.suggestion(name, names)}"
+                )
 
     def required(self, *names: str) -> bool:
         """Reports those that are absent; True if all are there."""

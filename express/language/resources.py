@@ -89,15 +89,15 @@ def check(state: Fields, parameters: str) -> str | None:
     name = resource[: pattern.start()] if pattern else resource
     if pattern and (resource.startswith("arn:") or _PLACEHOLDER.match(resource)):
         shown_pattern = ".sync" if pattern[1].startswith(".sync") else pattern[1]
-        state.error("Resource", f"Express state machine does not support '{shown_pattern}' service integration")
+        state.findings.error(state.at("Resource"), f"Express state machine does not support '{shown_pattern}' service integration")
     elif _ACTIVITY.match(resource):
-        state.error("Resource", "Express state machine does not support Activity ARN")
+        state.findings.error(state.at("Resource"), "Express state machine does not support Activity ARN")
         return resource
     if _PLACEHOLDER.search(resource):
         return resource  # what it will be is not known
     found = _ARN.fullmatch(name)
     if not found or not _known(found, bool(pattern)):
-        state.error("Resource", _not_recognised(resource, found, state.findings))
+        state.findings.error(state.at("Resource"), _not_recognised(resource, found, state.findings))
     elif found[1] == "states" and found[4] == "lambda:invoke":
         _check_invoke(state, parameters)
     return resource

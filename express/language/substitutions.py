@@ -48,6 +48,17 @@ def first_bare(text: str) -> str | None:
     return next((found[1] for found in _QUOTED_OR_BARE.finditer(text) if found[1]), None)
 
 
+def quoted(text: str) -> str:
+    """JSON text with quotes around the placeholders that have none: what they will be is not known, the rest can be read."""
+    return _QUOTED_OR_BARE.sub(lambda found: f'"{found[0]}"' if found[1] else found[0], text)
+
+
+def placeholder(value: Any) -> str | None:
+    """The first ``${Name}`` in a text."""
+    found = _PLACEHOLDER.search(value) if isinstance(value, str) and "${" in value else None
+    return found[0] if found else None
+
+
 def apply(value: Any, values: Mapping[str, Any]) -> Any:
     """``value`` (nested no deeper than ``text.DEPTH``) with every known placeholder replaced, in keys too. What a value holds is text and
     nothing else: quotes in it change no structure. A text that is one placeholder takes a number or truth value as it is given."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from express.language import intrinsics, jsonata, paths
+from express.language import intrinsics, jsonata, paths, substitutions
 from express.language.findings import (
     JSONATA_IS_TEXT,
     NEGATIVE_INDEX,
@@ -16,6 +16,7 @@ from express.language.findings import (
     NO_FUNCTION,
     PLACEHOLDERS,
     TOO_DEEP,
+    UNRESOLVED,
     Findings,
     below,
     shown,
@@ -72,6 +73,9 @@ def dynamic(key: str, text: Any, location: str, findings: Findings) -> Path | Ca
     try:
         expression = intrinsics.parse(text) if intrinsics.looks_like_one(text) else paths.parse(text)
     except SyntaxProblem as problem:
+        if (placeholder := substitutions.placeholder(text)) is not None:
+            findings.error(below(location, key), f"the substitution {placeholder} has no value", UNRESOLVED)
+            return None
         findings.error(location, f"{wanted}: {problem}")
         return None
     inspect(expression, below(location, key), findings)

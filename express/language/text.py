@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import orjson
 
 from express.language import substitutions, yaml
-from express.language.findings import DUPLICATES, EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, UNREADABLE, WHOLE, Findings, below, shown
+from express.language.findings import DUPLICATES, EMPTY, SYNTAX, TOO_DEEP, TOO_LARGE, UNREADABLE, UNRESOLVED, WHOLE, Findings, below, shown
 
 SIZE = 1024 * 1024  # AWS: a definition's bytes
 DEPTH = 160  # objects and arrays within each other: 16 nested Map or Parallel states with their payload templates fit
@@ -96,10 +96,18 @@ def _json(text: str, findings: Findings) -> Any:
         rough = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         reason = error.msg.partition(": line ")[0]
+        place = f"at line {error.lineno} column {error.colno}"
         name = substitutions.first_bare(text)
-        hint = f" (the substitution ${{{name}}} has no value)" if name is not None else ""
-        findings.error(WHOLE, f"not JSON: {reason} at line {error.lineno} column {error.colno}{hint}", SYNTAX)
-        return ABSENT
+        if name is None:
+            findings.error(WHOLE, f"not JSON: {reason} {place}", SYNTAX)
+            return ABSENT
+        text = substitutions.quoted(text)
+        try:
+            rough = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            findings.error(WHOLE, f"not JSON: {reason} {place} (the substitution ${{{name}}} has no value)", SYNTAX)
+            return ABSENT
+        findings.error(WHOLE, f"the substitution ${{{name}}} has no value, {place}", UNRESOLVED)
     if _too_deep(rough):
         findings.error(WHOLE, f"objects and arrays may be nested {DEPTH} deep, these are deeper", TOO_DEEP)
         return ABSENT

@@ -22,6 +22,7 @@ NOT_SHOWN = {
     "DEFINITION_UNREADABLE",
     "CONSTANT_TOO_LARGE",
     "INLINE_TIMEOUT",
+    "SUBSTITUTION_WITHOUT_VALUE",
 }
 
 _SECTION = re.compile(r"^### ([A-Z_]+)\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL)

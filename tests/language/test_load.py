@@ -47,9 +47,7 @@ def test_substitutions_replace_what_they_name_and_leave_the_rest() -> None:
 
 def test_a_substitution_nobody_has_given_is_wrong_only_where_its_value_matters() -> None:
     assert errors(ending("Task", Resource="${ChargeArn}")) == []
-    assert errors(ending("Wait", Seconds="${Seconds}")) == [
-        "/States/A/Seconds: expected a whole number from 0 to 99999999, found '${Seconds}'"
-    ]
+    assert errors(ending("Wait", Seconds="${Seconds}")) == ["/States/A/Seconds: the substitution ${Seconds} has no value"]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +261,42 @@ def test_a_placeholder_outside_of_quotes_takes_its_value_s_type(substitute: Any,
     assert loaded.raw["States"]["A"]["Result"][0] == value
 
 
-def test_a_placeholder_outside_of_quotes_without_a_value_is_named() -> None:
-    (problem,) = load('{"StartAt": "A",\n "TimeoutSeconds": ${Patience}, "States": {}}').problems
+def test_a_placeholder_outside_of_quotes_without_a_value_hides_no_other_problem() -> None:
+    definition = '{"StartAt": "A",\n "TimeoutSeconds": ${Patience}, "States": {"A": {"Type": "Pass", "Nxt": "A", "End": true}}}'
+    assert said(load(definition).problems) == [
+        "/: the substitution ${Patience} has no value, at line 2 column 20",
+        "/TimeoutSeconds: the substitution ${Patience} has no value",
+        "/States/A/Nxt: Field is not supported: a Pass state has no field 'Nxt' (did you mean 'Next'?)",
+    ]
+    assert said(check(definition)) == ["/States/A/Nxt: Field is not supported: a Pass state has no field 'Nxt' (did you mean 'Next'?)"]
+    assert load(definition.replace("Nxt", "Comment"), {"Patience": 5}).problems == []
+
+
+def test_what_is_no_json_but_for_a_placeholder_is_said_with_it() -> None:
+    (problem,) = load('{"StartAt": ${First}, "States": {}').problems
     assert problem.message.startswith("not JSON: ")
-    assert problem.message.endswith(" at line 2 column 20 (the substitution ${Patience} has no value)")
+    assert problem.message.endswith(" at line 1 column 13 (the substitution ${First} has no value)")
+
+
+@pytest.mark.parametrize(
+    ("definition", "place"),
+    [
+        (ending("Wait", Seconds="${N}"), "Seconds"),
+        (ending("Wait", Timestamp="${Day}T00:00:00Z"), "Timestamp"),
+        (task(TimeoutSeconds="${N}"), "TimeoutSeconds"),
+        (task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": "${N}"}]), "Retry/0/MaxAttempts"),
+        (ending("Pass", InputPath="${Path}"), "InputPath"),
+        (ending("Pass", Parameters={"a.$": "${Path}"}), "Parameters/a.$"),
+        (ending("Choice", Choices=[{"Variable": "$.a", "NumericEquals": "${N}", "Next": "A"}], Default="A"), "Choices/0/NumericEquals"),
+    ],
+)
+def test_a_placeholder_where_its_value_matters_is_an_error_of_compile_alone(definition: dict[str, Any], place: str) -> None:
+    (problem,) = [problem for problem in load(definition).problems if problem.code != "MISSING_END_STATE"]
+    assert (problem.code, problem.location) == ("SUBSTITUTION_WITHOUT_VALUE", f"/States/A/{place}")
+    assert [problem for problem in check(definition) if problem.location == f"/States/A/{place}"] == []
+    (portable,) = [problem for problem in check(definition, portable=True) if problem.location == f"/States/A/{place}"]
+    assert portable.code == "NOT_PORTABLE"
+
+
+def test_a_placeholder_makes_no_unknown_field_known() -> None:
+    assert len(said(check(ending("Pass", Foo="${N}")))) == 1
