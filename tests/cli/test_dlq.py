@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,34 @@ def test_a_mistake_is_one_sentence_and_nothing_is_removed(folder: Path, argument
     result = express("dlq", *arguments, cwd=folder)
     assert (result.returncode, result.stdout, result.stderr) == (code, "", f"express: {sentence}\n")
     assert express("dlq", "list", "queue:dead.db", cwd=folder).stderr.startswith("3 dead letters")
+
+
+FUNCTIONS = """
+import express
+
+@express.function("reserve", run="inline")
+def reserve(order, context):
+    if order["quantity"] > 1:
+        raise express.TaskError("OutOfStock", "no more of it")
+    return order
+"""
+
+
+def test_the_commands_of_the_documentation_do_what_they_say(tmp_path: Path, project: Path) -> None:
+    section = (project / "docs" / "sources.md").read_text().partition("## Dead letters, afterwards")[2]
+    (block,) = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    reserve = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:reserve", "End": True}
+    (tmp_path / "orders.asl.json").write_text(json.dumps({"StartAt": "Reserve", "States": {"Reserve": reserve}}))
+    (tmp_path / "orders_functions.py").write_text(FUNCTIONS)
+    (tmp_path / "orders.jsonl").write_text("".join(f'{{"quantity": {2 if number < 16 else "null"}}}\n' for number in range(20)))
+    run = ("--functions", "orders_functions.py", "--source", "file:orders.jsonl", "--dead-letter", "queue:dead.db")
+    assert express("run", "orders.asl.json", *run, cwd=tmp_path).returncode == 0
+    codes = {}
+    for line in block.splitlines():
+        words = shlex.split(line, comments=True)
+        assert words[:2] == ["express", "dlq"]
+        codes[words[2] + " --dry-run" * ("--dry-run" in words)] = express(*words[1:], cwd=tmp_path).returncode
+    assert codes == {"list": 0, "show": 0, "replay --dry-run": 1, "replay": 0, "drop": 0}
+    assert express("queue", "show", "orders.db", cwd=tmp_path).stdout == "orders.db: 16 waiting, 0 in flight or delayed\n"
+    left = express("dlq", "list", "queue:dead.db", cwd=tmp_path).stdout.splitlines()
+    assert [line.split("  ")[0] for line in left] == ["19", "20"]
