@@ -41,7 +41,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """What must come out. What is not named is not looked at; without ``status`` and ``error`` the execution must succeed.
 
     ``output`` and ``cause`` are compared whole, ``output_has`` and ``cause_has`` in part. ``path`` are the states in order, each a name, or
-    ``{name: [path of the first branch or iteration, ...]}``. ``takes`` is virtual time, ``calls`` what each task was called with.
+    ``{name: [path of the first branch or iteration, ...]}``. ``variables`` are values at the end, ``takes`` is virtual
+    time, ``calls`` what each task was called with.
     """
 
     status: Status | None = None
@@ -51,6 +52,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None = None
     cause_has: str | None = None
     path: tuple[Any, ...] | None = None
+    variables: dict[str, Any] = {}
     takes: Duration | None = None
     calls: dict[str, tuple[Any, ...]] = {}
 

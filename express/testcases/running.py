@@ -54,6 +54,7 @@ def run(bench: Workbench, file: CaseFile, case: CaseData) -> Result:
     seconds = perf_counter() - began
     visits = [visit for visit in recording.visits if visit.name != BEGIN]
     problems = [*stage.problems, *_outcome(case.expect, outcome), *_way(case.expect, visits), *_calls(case.expect, stage.calls)]
+    problems += _variables(case.expect, recording.visits)
     if case.expect.takes is not None and not isclose(clock.time(), case.expect.takes, rel_tol=0, abs_tol=NEAR):
         problems.append(f"takes: expected {duration_text(case.expect.takes)}, found {duration_text(clock.time())} of virtual time")
     problems += [f"mocks: {sentence}" for state, sentence in stage.left().items() if state in case.mocks]
@@ -107,6 +108,19 @@ def _cut(what: str, found: Iterator[str]) -> Iterator[str]:
 
 def _way(expect: Expectation, visits: Sequence[Visit]) -> list[str]:
     return [] if expect.path is None else paths.problems(expect.path, visits)
+
+
+def _variables(expect: Expectation, visits: Sequence[Visit]) -> Iterator[str]:
+    """Those of the workflow itself, as the last state has left them."""
+    found: dict[str, Any] = {}
+    for visit in visits:
+        if visit.parent is None:
+            found |= visit.assigned
+    for name, value in expect.variables.items():
+        if name not in found:
+            yield f"variables: expected {name} to be {shown(value)}, nothing has assigned it"
+        else:
+            yield from _cut("variables", differences(value, found[name], place=f"${name}"))
 
 
 def _calls(expect: Expectation, calls: dict[str, list[Any]]) -> Iterator[str]:

@@ -294,7 +294,8 @@ def test_jsonata_and_variables_are_tested_alike(folder: Path) -> None:
           dear:
             input: {sku: s1}
             mocks: {Quote: {result: {price: 120}}}
-            expect: {output: {sku: s1, paid: 120}, path: [Quote, Dear, Ask, Buy], takes: 120s, calls: {Quote: [s1]}}
+            expect:
+              {output: {sku: s1, paid: 120}, path: [Quote, Dear, Ask, Buy], takes: 120s, calls: {Quote: [s1]}, variables: {price: 120}}
           unknown:
             input: {sku: s1}
             mocks: {Quote: {errorOutput: {error: None, cause: who knows}}}
@@ -313,3 +314,15 @@ def test_jsonata_and_variables_are_tested_alike(folder: Path) -> None:
     cases = collect(folder / "buy.test.yaml")
     assert [(case.name, case.run().problems) for case in cases] == [(case.name, []) for case in cases]
     assert [each.missing for each in suite.run(cases).coverages] == [[]]
+
+
+def test_variables_at_the_end_are_compared(folder: Path) -> None:
+    (folder / "buy.asl.json").write_text(JSONATA)
+    (folder / "buy.test.yaml").write_text(
+        "cases:\n  a:\n    start_at: Dear\n    variables: {price: 3}\n    input: {sku: s}\n    expect: {variables: {price: 4, cost: 1}}\n"
+    )
+    (case,) = collect(folder / "buy.test.yaml")
+    assert case.run().problems == [
+        "variables: $price: expected 4, found 3",
+        "variables: expected cost to be 1, nothing has assigned it",
+    ]
