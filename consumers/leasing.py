@@ -52,12 +52,12 @@ class Leases(Generic[Lease]):
     """The ``Tracking`` of leased records, by the numbers of their deliveries.
 
     A record is held from its delivery until it is acknowledged at the source, or known to be lost: leased to somebody else by now, given
-    back. ``settled`` is called when records were finished or given back.
+    back. ``settled`` is called when records were finished, or (then with True) are to be given back.
     """
 
     __slots__ = ("_finished", "_refused", "_total", "full", "held", "settled")
 
-    def __init__(self, settled: Callable[[Collection[int]], None] = lambda offsets: None) -> None:
+    def __init__(self, settled: Callable[[Collection[int], bool], None] = lambda offsets, refused: None) -> None:
         self.held: dict[int, Lease] = {}
         self._finished: dict[int, None] = {}  # in order, waiting for their acknowledgement
         self._refused: dict[int, None] = {}  # in order, waiting to be given back
@@ -72,19 +72,19 @@ class Leases(Generic[Lease]):
     def finish(self, offsets: Collection[int]) -> None:
         held = self.held
         self._finished.update((offset, None) for offset in offsets if offset in held and offset not in self._refused)
-        self._changed(offsets)
+        self._changed(offsets, False)
 
     def refuse(self, offsets: Collection[int]) -> None:
         """These are not to be acknowledged but given back, so that their source decides what becomes of them. ``finish`` after it does
         nothing."""
         held = self.held
         self._refused.update((offset, None) for offset in offsets if offset in held)
-        self._changed(offsets)
+        self._changed(offsets, True)
 
-    def _changed(self, offsets: Collection[int]) -> None:
+    def _changed(self, offsets: Collection[int], refused: bool) -> None:
         self._total += len(offsets)
         self.full = len(self._finished) + len(self._refused) > UNACKNOWLEDGED
-        self.settled(offsets)
+        self.settled(offsets, refused)
 
     def position(self) -> Position | None:
         return Position(self._total, "") if self._finished or self._refused else None
@@ -122,7 +122,7 @@ class Failing:
 
     def failed(self, error: BaseException) -> None:
         if not self._failing:
-            log.error("%s: %s; trying again", self._what, error)
+            log.error("%s: %s; trying again", self._what, str(error) or type(error).__name__)
         self._failing = True
 
     def worked(self) -> None:
@@ -197,7 +197,7 @@ class LeaseSource(Source, Generic[Lease]):
     async def fetch(self, limit: int) -> Mapping[Assignment, Sequence[Message]]:
         self._news.clear()
         if not self._paused and not (taken := self._take(limit)):
-            if self._receiving is None:
+            if self._receiving is None and len(self._buffer) < limit:
                 self._receiving = asyncio.create_task(self._fill(limit), name=f"express-receiving-{self.topic}")
                 self._receiving.add_done_callback(lambda _: self._news.set())
             await self._wait()
@@ -242,8 +242,12 @@ class LeaseSource(Source, Generic[Lease]):
         """The next records of the buffer that may be begun."""
         return [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
 
-    def _settled(self, offsets: Collection[int]) -> None:
-        """Records were finished or given back."""
+    def _settled(self, offsets: Collection[int], refused: bool) -> None:
+        """Records were finished, or refused."""
+
+    async def _refuse(self, leases: Mapping[int, Lease]) -> None:
+        """As ``_give_back``, for what failed."""
+        await self._give_back(leases)
 
     async def commit(self, positions: Mapping[Assignment, Position]) -> Sequence[Assignment]:
         """Acknowledges what is finished, gives back what was refused."""
@@ -257,7 +261,7 @@ class LeaseSource(Source, Generic[Lease]):
                 self.leases.drop(done)
                 whole = len(done) == len(finished)
             if refused:
-                await self._give_back(self._of(refused))
+                await self._refuse(self._of(refused))
                 self.leases.drop(refused)
         except self._for_now as error:
             self._acknowledging.failed(error)

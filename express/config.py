@@ -22,6 +22,7 @@ from express.units import size_text
 
 DEFAULT_OPS = "127.0.0.1:9464"
 LARGEST_WINDOW = 1_000_000  # executions that a dead-letter limit looks back on
+REDRIVEN = ("sqs",)  # sources that decide by themselves what becomes of a record that failed
 SHORTEST_COMMIT = 0.01  # seconds; a commit tick is paid per process, not per event
 
 
@@ -265,6 +266,10 @@ class _Validation:
             self._problem((*field, "sink"), "the results would come back as events: the sink is what the source reads")
         if source and dead_letter and _same(source[0], dead_letter[0]):
             self._problem((*field, "dead_letter"), "the dead letters would come back as events: they would go where the source reads")
+        if source and dead_letter and dead_letter[0].scheme == "redrive" and source[0].scheme not in REDRIVEN:
+            self._problem(
+                (*field, "dead_letter"), f"{source[0].scheme}: has no policy for what fails: redrive: is for {', '.join(REDRIVEN)}"
+            )
         if source is None or len(self._problems) > before:
             return None
         return Route(
@@ -277,6 +282,7 @@ class _Validation:
                 connection=source[1],
                 checkpoint_beside=_path(sink) or _path(dead_letter),
                 in_flight_records=pipeline.in_flight.records,
+                redrive=dead_letter is not None and dead_letter[0].scheme == "redrive",
             ),
             sink=sink[0] if sink else None,
             sink_options=self._sink_options(name, sink, False),

@@ -74,13 +74,14 @@ CONNECTED_BY: dict[str, type[Connection]] = {"kafka": KafkaConnection, "redis": 
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """``name``: the pipeline's. ``drain_seconds``: how long a rebalance or the end may take (sets the client's rebalance timeout).
     ``checkpoint_beside``: the file beside which a source without a memory of its own keeps its position (the sink's path, if it is a file).
-    ``in_flight_records``: the dispatcher's limit, a hint for fetch sizes."""
+    ``in_flight_records``: the dispatcher's limit, a hint for fetch sizes. ``redrive``: what fails is given back to it."""
 
     name: str
     drain_seconds: float = 20.0
     connection: Connection | None = None
     checkpoint_beside: str | None = None
     in_flight_records: int = 500
+    redrive: bool = False
 
 
 class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ SOURCES = {
     "stdin": "consumers.file:open_source",
     "queue": "consumers.queue:open_source",
     "redis": "consumers.redis:open_source",
+    "sqs": "consumers.sqs:open_source",
     "memory": "consumers.memory:open_source",
 }
 SINKS = {
@@ -25,11 +26,13 @@ SINKS = {
     "file": "express.sinks.file:open_sink",
     "queue": "express.sinks.queue:open_sink",
     "redis": "express.sinks.redis:open_sink",
+    "sqs": "express.sinks.sqs:open_sink",
+    "redrive": "express.sinks.redrive:open_sink",
     "memory": "express.sinks.memory:open_sink",
     "drop": "express.sinks.drop:open_sink",
 }
-EXTRAS = {"redis": "redis"}  # scheme -> the extra that installs its library
-LATER = frozenset({"sqs", "kinesis", "http", "https", "nats"})  # named by the design, not in this version
+EXTRAS = {"redis": "redis", "sqs": "aws"}  # scheme -> the extra that installs its library
+LATER = frozenset({"kinesis", "http", "https", "nats"})  # named by the design, not in this version
 
 _resolved: dict[str, Callable[..., Any]] = {}
 

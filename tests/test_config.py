@@ -333,6 +333,10 @@ WRONG_PIPELINES = {
         "source: 'kafka://a:1/b?group=c', workflow: orders, sink: 'kafka://a:1/b'",
         ".sink: the results would come back as events: the sink is what the source reads",
     ),
+    "redrive of a source without a policy": (
+        "source: 'memory:', workflow: orders, dead_letter: 'redrive:'",
+        ".dead_letter: memory: has no policy for what fails: redrive: is for sqs",
+    ),
     "dead letters that come back": (
         "source: 'file:a', workflow: orders, dead_letter: 'file:./a'",
         ".dead_letter: the dead letters would come back as events: they would go where the source reads",

@@ -94,6 +94,7 @@ ROOMS: dict[str, set[str]] = {
     # how it is started
     "express.registry": CONTRACTS,
     "express.queue": set(),  # the file of an embedded queue: its source, its sink and those who send
+    "express.aws": CONTRACTS,  # what the sources and sinks at AWS share
     "express.redis": CONTRACTS,  # what the Redis source and the Redis sink share
     "express.kafka": CONTRACTS,  # what the Kafka source and the Kafka sink share
     "express.connections": CONTRACTS,
@@ -194,6 +195,7 @@ LIBRARIES: dict[str, set[str]] = {
         "express.sinks.kafka",
     },
     "redis": {"consumers.redis", "express.dlq.redis", "express.redis", "express.sinks.redis"},
+    "aiobotocore": {"express.aws"},
     "aiohttp": {"express.api", "express.tasks.http"},
     "prometheus_client": {"express.observers"},
     "typer": {"express.cli"},
@@ -287,6 +289,7 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
         "express.kafka",
         "express.queue",
         "express.redis",
+        "express.aws",
         "express.envelopes",
         "consumers",
     }
@@ -339,7 +342,9 @@ def test_importing_express_loads_no_adapter_no_command_line_and_no_server() -> N
     """A notebook that compiles a workflow pays for the compiler only."""
     code = "import express, sys; print('\\n'.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
-    unwanted = [name for name in loaded if name in ("aiokafka", "redis", "typer", "rich", "aiohttp", "uvloop") or is_adapter(name)]
+    unwanted = [
+        name for name in loaded if name in ("aiokafka", "redis", "aiobotocore", "typer", "rich", "aiohttp", "uvloop") or is_adapter(name)
+    ]
     assert unwanted == []
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
@@ -16,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tests.brokers import maven
 from tests.brokers.processes import folder, free_port, start_tied
 
 HERE = Path(__file__).parent / "kafka"
@@ -37,22 +35,8 @@ def version() -> str:
 
 
 def jars() -> Path:
-    """The folder of jars, filled once by Maven. Renamed into place when complete, so that two test runs may do it at once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "express-tests"
-    ready = cache / f"kafka-{version()}-{hashlib.sha256(POM.read_bytes()).hexdigest()[:8]}"
-    if not ready.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix="filling-", dir=cache))
-        command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={half}"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            shutil.rmtree(half, ignore_errors=True)
-            raise RuntimeError(f"Maven could not fetch Kafka's jars:\n{done.stdout}{done.stderr}")
-        try:
-            half.rename(ready)
-        except OSError:  # somebody else was faster
-            shutil.rmtree(half, ignore_errors=True)
-    return ready
+    """The folder of Kafka's jars."""
+    return maven.jars(POM, f"kafka-{version()}")
 
 
 class Node:

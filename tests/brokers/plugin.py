@@ -8,11 +8,11 @@ mock.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.brokers import apache, redis_server
+from tests.brokers import apache, aws_server, redis_server
 from tests.brokers.kafka_bed import Kafka
 
 CHOICE = os.environ.get("EXPRESS_TEST_KAFKA", "")
@@ -87,3 +87,31 @@ def three_brokers() -> Iterator[Kafka]:
         yield bed
     finally:
         bed.close()
+
+
+@pytest.fixture(scope="session")
+def aws_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], aws_server.Server]]:
+    """moto's server and ElasticMQ, each started when first asked for."""
+    servers: dict[str, aws_server.Server] = {}
+
+    def server(kind: str) -> aws_server.Server:
+        if kind not in servers:
+            if why := aws_server.missing(kind):
+                pytest.skip(why)
+            servers[kind] = found = aws_server.Server(kind, tmp_path_factory.mktemp(kind))
+            found.start()
+        return servers[kind]
+
+    yield server
+    for each in servers.values():
+        each.stop()
+
+
+@pytest.fixture
+def moto(aws_servers: Callable[[str], aws_server.Server]) -> aws_server.Server:
+    return aws_servers("moto")
+
+
+@pytest.fixture
+def elasticmq(aws_servers: Callable[[str], aws_server.Server]) -> aws_server.Server:
+    return aws_servers("elasticmq")

@@ -81,7 +81,7 @@ class LeaseContract(SourceContract):
         again = await two.read(15, seconds=bed.lease + 10)
         waited = time.monotonic() - began
         assert bed.lease / 2 < waited < bed.lease + 5, "neither at once nor much later"
-        assert sorted(numbers(again)) == list(range(5, 20))
+        assert sorted(numbers(again)) == sorted(numbers(taken[5:]))
         assert {message.id for message in again} < set(first), "they are called what they were called before"  # type: ignore[attr-defined]
         assert all(message.receives in (0, 2) for message in again)  # type: ignore[attr-defined]
         two.finish(again)
@@ -145,7 +145,7 @@ class LeaseContract(SourceContract):
         one.finish(taken[:2])
         assert await one.commit()
         again = (await one.read(7, seconds=10))[5:]
-        assert sorted(numbers(again)) == [0, 1]
+        assert sorted(numbers(again)) == sorted(numbers(taken[:2]))
         one.finish(again)
         assert await one.commit()
         await one.source.stop()

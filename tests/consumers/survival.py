@@ -36,14 +36,17 @@ COUNT, IN_FLIGHT, VISIBILITY, COMMIT_EVERY = 1_500, 60, 1, 0.05
 class Place(ABC):
     """Where the events and what became of them lie. ``folder`` is where the workers run."""
 
+    visibility = VISIBILITY
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment: dict[str, str] = {}
         (folder / "work.asl.json").write_bytes(orjson.dumps(WORKFLOW))
         (folder / "functions.py").write_text(FUNCTIONS)
 
     @abstractmethod
     def command(self) -> list[str]:
-        """What `express run` gets beside the workflow: source, sink, dead letter; a configuration's flags are added."""
+        """What `express run` gets beside the workflow: source, sink, dead letter."""
 
     @abstractmethod
     def send(self, values: Sequence[bytes]) -> None: ...
@@ -67,22 +70,24 @@ class Place(ABC):
 
 def survive(place: Place, kills: int = 3) -> None:
     """Two workers, of which one is killed (kill -9) and started again; the other takes over after the visibility timeout."""
-    place.send([b"oops %d" % n if n % 100 == 99 else b'{"n":%d}' % (-n if n % 100 == 50 else n) for n in range(COUNT)])
+    events = [b"oops %d" % n if n % 100 == 99 else b'{"n":%d}' % (-n if n % 100 == 50 else n) for n in range(COUNT)]
     arguments = [
         "run", "work.asl.json", "--functions", "functions.py", *place.command(),
         "--in-flight", str(IN_FLIGHT), "--commit-every", f"{int(COMMIT_EVERY * 1000)}ms",
     ]  # fmt: skip
-    with running(*arguments, cwd=place.folder) as survivor:
-        for _ in range(kills):
+    with running(*arguments, cwd=place.folder, environment=place.environment) as survivor:
+        survivor.until(lambda: survivor.get("readyz")[0] == 200, "it was ready")
+        for number in range(kills):
             goal = place.sent() + 80
-            with running(*arguments, cwd=place.folder) as victim:
-                victim.until_said("metrics at")
+            with running(*arguments, cwd=place.folder, environment=place.environment) as victim:
+                victim.until(lambda victim=victim: victim.get("readyz")[0] == 200, "it was ready")  # type: ignore[misc]
+                place.send(events[number::kills])
                 victim.until(lambda goal=goal: place.sent() > goal and place.held() > IN_FLIGHT, "both were in the middle")  # type: ignore[misc]
                 victim.signal(signal.SIGKILL)
                 victim.wait()
         killed = time.monotonic()
         survivor.until(lambda: place.left() == 0, "everything was done", 60)
-        assert time.monotonic() - killed < VISIBILITY + 30
+        assert time.monotonic() - killed < place.visibility + 30
         survivor.signal(signal.SIGTERM)
         assert survivor.wait() == 0, survivor.stderr
         assert "ran out" not in survivor.stderr, "the lease of the slow one was extended while it ran"

@@ -1,0 +1,141 @@
+"""An address and a connection in, a client of one of AWS's services out; its errors as one sentence each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound
+
+from express.addresses import Address
+from express.errors import ConnectionFailed
+from express.options import AwsConnection, Connection
+
+CONNECT_SECONDS = 20.0  # for every step of a start together
+ANSWER_SECONDS = 30.0  # for any answer; a read that waits waits for less
+CLOSE_SECONDS = 1.0
+
+FOR_NOW: tuple[type[BaseException], ...] = (BotoCoreError, ClientError, OSError)  # what another try may change
+CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound, NoRegionError)
+REFUSED = {"AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}", re.ASCII)
+
+Answer = TypeVar("Answer")
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Something at a service of AWS, and how to reach it."""
+
+    text: str  # of the address
+    name: str
+    account: str | None
+    region: str | None
+    connection: AwsConnection
+
+    def __str__(self) -> str:
+        return self.text
+
+    async def client(self, service: str) -> Any:
+        """A client of a service, to be closed by ``close``. Raises what botocore does."""
+        given = self.connection
+        for name in ("botocore", "aiobotocore"):  # where they found credentials is of interest to who debugs them
+            if logging.getLogger(name).level == logging.NOTSET:
+                logging.getLogger(name).setLevel(logging.WARNING)
+        session = AioSession(profile=given.profile)
+        context = session.create_client(
+            service,
+            region_name=self.region or given.region,
+            endpoint_url=given.endpoint,
+            aws_access_key_id=given.access_key_id,
+            aws_secret_access_key=given.secret_access_key,
+            aws_session_token=given.session_token,
+            config=AioConfig(
+                connect_timeout=5,
+                read_timeout=ANSWER_SECONDS,
+                max_pool_connections=50,
+                retries={"mode": "standard", "total_max_attempts": 2},  # the rest is up to us
+                user_agent_extra="express",
+            ),
+        )
+        return await context.__aenter__()
+
+
+def endpoint(address: Address, connection: Connection | None, allowed: Iterable[str], example: str) -> tuple[Endpoint, list[str]]:
+    """Where to go, and everything that is wrong with the address, one sentence each. ``REGION/NAME``, ``REGION/ACCOUNT/NAME`` or the name
+    of a connection in the place of the region."""
+    known = ("connection", *allowed)
+    scheme = address.scheme
+    found = [
+        f"{address}: {scheme} has no option {name!r} here: expected {', '.join(known)}" for name in address.options if name not in known
+    ]
+    account, slash, name = address.name.rpartition("/")
+    if not name or "/" in account or (slash and not (account.isdecimal() and len(account) == 12)):
+        found.append(f"{address}: expected REGION/NAME or REGION/ACCOUNT/NAME, as in {example}")
+    region = address.servers[0] if len(address.servers) == 1 else None
+    if connection is None and (region is None or not _REGION.fullmatch(region)):
+        found.append(f"{address}: expected a region or the name of a connection first, as in {example}")
+    assert connection is None or isinstance(connection, AwsConnection), "the configuration's check lets no other kind through"
+    return Endpoint(address.text, name, account or None, region, connection or AwsConnection()), found
+
+
+def code(error: BaseException) -> str:
+    """AWS's name of an error, without what comes before it in some services."""
+    return str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2] if isinstance(error, ClientError) else ""
+
+
+def sentence(error: BaseException, where: Endpoint, missing: Sequence[str] = ()) -> str:
+    """What happened, and where."""
+    name = code(error)
+    if name in missing:
+        return f"{where}: there is nothing of this name: create it, Express creates nothing at AWS"
+    if name in REFUSED:
+        return f"{where}: access denied: {_message(error)}"
+    if isinstance(error, CREDENTIALS):
+        return f"{where}: {str(error).rstrip('.')}: credentials and region come from a connection, the environment, a profile or a role"
+    if isinstance(error, ClientError):
+        return f"{where}: {name}: {_message(error)}"
+    if isinstance(error, (OSError, BotoCoreError)):
+        return f"{where} cannot be reached: {' '.join(str(error).split()) or type(error).__name__}"
+    return f"{where}: {type(error).__name__}: {error}"
+
+
+def _message(error: BaseException) -> str:
+    text = error.response.get("Error", {}).get("Message", "") if isinstance(error, ClientError) else ""
+    return " ".join(str(text).split()) or type(error).__name__
+
+
+async def started(steps: Awaitable[Answer], where: Endpoint, missing: Sequence[str] = ()) -> Answer:
+    """The result of the steps of a start; whatever goes wrong or takes too long becomes a ConnectionFailed with one sentence."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await steps
+    except TimeoutError as error:
+        raise ConnectionFailed(f"{where} did not answer within {CONNECT_SECONDS:.0f} s") from error
+    except FOR_NOW as error:
+        raise ConnectionFailed(sentence(error, where, missing)) from error
+
+
+async def running(steps: Awaitable[Answer], where: Endpoint, missing: Sequence[str] = ()) -> Answer:
+    """The result of steps while running; what another try does not change becomes a ConnectionFailed with one sentence."""
+    try:
+        return await steps
+    except ClientError as error:
+        if code(error) in REFUSED or code(error) in missing:
+            raise ConnectionFailed(sentence(error, where, missing)) from error
+        raise
+
+
+async def close(client: Any) -> None:
+    if client is not None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await client.__aexit__(None, None, None)
+        except FOR_NOW:
+            pass
