@@ -2,7 +2,7 @@
 # The first verb makes .venv and installs into it; later ones only when pyproject.toml changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench chaos clean test-other-pythons
+.PHONY: help demo test lint format bench chaos fuzz clean test-other-pythons
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,6 +53,15 @@ bench: $(VENV)/.bench  ## the benchmarks, one after the other (minutes; quiet ma
 chaos: $(VENV)/.dev  ## the long fault runs: twenty kills, production timeouts
 	EXPRESS_CHAOS=1 $(BIN)/python -m pytest -m chaos --timeout=3600 $(PYTEST_ARGS)
 
+# PAIRS=1000000 for the long run (hours); SEED for other cases; SECONDS for atheris, each parser.
+PAIRS ?= 100000
+DEFINITIONS ?= 100000
+SEED ?= 0
+SECONDS ?= 60
+fuzz: $(VENV)/.fuzz  ## random workflows against the reference interpreter, hostile definitions, parsers (about half an hour)
+	$(BIN)/python -m tests.reference --pairs $(PAIRS) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz --definitions $(DEFINITIONS) --seed $(SEED) --seconds $(SECONDS)
+
 clean:  ## remove what the other verbs made
 	rm -rf .venv .venv-3.* build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis ./*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -75,6 +84,12 @@ $(VENV)/.dev: pyproject.toml
 
 $(VENV)/.bench: pyproject.toml
 	$(call install,.[dev$(comma)bench])
+	@touch $(VENV)/.runtime $(VENV)/.dev $@
+
+# Atheris where it installs; without it the rest is run, and says so.
+$(VENV)/.fuzz: pyproject.toml
+	$(call install,.[dev])
+	@$(BIN)/python -m pip install --quiet --editable '.[dev$(comma)fuzz]' || echo "make: atheris does not install on this Python: coverage-guided fuzzing will be left out" >&2
 	@touch $(VENV)/.runtime $(VENV)/.dev $@
 
 comma := ,

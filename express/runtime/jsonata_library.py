@@ -116,12 +116,17 @@ OURS = {
     "pad": "function($text, $width, $filler)<s-ns?:s>{ $exists($text) ? $express_pad($text, $width, $exists($filler) ? $filler : ' ') }",
     "encodeUrlComponent": "function($text)<s-:s>{ $exists($text) ? $express_encode_url_component($text) }",
     "encodeUrl": "function($text)<s-:s>{ $exists($text) ? $express_encode_url($text) }",
+    # The library builds the whole text before it looks at the clock: 100,000 characters, each replaced by 100,000, are 10 GB
+    "replace": "function($text, $pattern, $by, $limit){("
+    f"$type($text) = 'string' and $type($by) = 'string' and $length($text) * $length($by) > {LONGEST_TEXT}"
+    f" and ($count($split($text, $pattern)) - 1) * $length($by) > {LONGEST_TEXT} ? $express_too_long() : 0; "
+    "$exists($limit) ? $express_replace($text, $pattern, $by, $limit) : $express_replace($text, $pattern, $by))}",
     "clone": "function($value)<(oa)-:o>{ $value }",
     # The library's takes null for nothing, and begins with an initial value that is undefined
     "reduce": "function($items, $function, $start){ $exists($items) ? ($items := $append([], $items); $count($items) = 0 ? $start : "
     "$exists($start) ? $express_reduce($items, $function, $start) : $express_reduce($items, $function)) }",
 }
-THEIRS = {"reduce": "$express_reduce := $reduce; "}
+THEIRS = {"reduce": "$express_reduce := $reduce; ", "replace": "$express_replace := $replace; "}
 
 
 def with_ours(source: str, functions: Iterable[str]) -> str:
@@ -135,12 +140,17 @@ def _compile(source: str) -> Any:
     for name, function in jsonata_of_aws.FUNCTIONS.items():
         expression.register_override(name, function)
     expression.register("express_pad", _pad)
+    expression.register("express_too_long", _too_long)
     expression.register("express_encode_url_component", jsonata_texts.encode_url_component)
     expression.register("express_encode_url", jsonata_texts.encode_url)
     return expression
 
 
+def _too_long() -> None:
+    raise jsonata_of_aws.Complaint("D1000", f"The evaluation needs a text of more than {LONGEST_TEXT} characters")
+
+
 def _pad(text: str, width: float, filler: str) -> str:
     if abs(width) > LONGEST_TEXT:
-        raise jsonata_of_aws.Complaint("D1000", f"The evaluation needs a text of more than {LONGEST_TEXT} characters")
+        _too_long()
     return jsonata_texts.pad(text, width, filler)

@@ -225,6 +225,8 @@ def json(value: Any, query: Query) -> str:
         _write(value, parts.append, [LONGEST_TEXT], 0)
     except _TooLarge:
         raise too_long(query) from None
+    except OverflowError:  # a whole number that is no double
+        raise query.failed("D1001", "Number out of range: null") from None
     return "".join(parts)
 
 

@@ -40,8 +40,9 @@ class JsonataStates:
         return f"{{% {text} %}}"
 
     def context(self) -> str:
+        """AWS's Context Object has RetryCount only where a state can be tried again: nobody asks for it here."""
         self.maker.has("jsonata: $states.context")
-        places = ["Execution.Name", "State.Name", "Execution.Input.n", "State.RetryCount + 1", "Execution.StartTime", "State.EnteredTime"]
+        places = ["Execution.Name", "State.Name", "Execution.Input.n", "Execution.StartTime", "State.EnteredTime"]
         return f"{{% $states.context.{self.maker.random.choice(places)} %}}"
 
     def template(self, *sources: str, whole: bool = True) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from tests.reference.made_values import ERRORS
 
 CAUGHT = ["States.ALL", "States.TaskFailed", "States.Timeout", "States.IntrinsicFailure", "States.NoChoiceMatched",
           "States.ResultPathMatchFailure", "States.DataLimitExceeded", "States.QueryEvaluationError"]  # fmt: skip
-VARIABLES = JSONATA = 0
 COMPARISONS = ["Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals"]
 
 
@@ -52,8 +51,9 @@ class Maker(Paths):
         self.functions: dict[str, list[Answer]] = {}
         self.names = 0
         self.own: list[Variable] = []  # of the innermost scope: what a state may assign to
-        self.with_variables = self.chance(0.5) and VARIABLES
-        self.jsonata = self.random.choice([0.0, 0.0, 0.0, 0.4, 0.4, 1.0]) * JSONATA  # how many states are in JSONata
+        self.with_variables = self.chance(0.5)
+        self.jsonata = self.random.choice([0.0, 0.0, 0.0, 0.4, 0.4, 1.0])  # how many states are in JSONata
+        self.whole_numbers = self.jsonata > 0
         self.in_jsonata = JsonataStates(self)
 
     def case(self, inputs: int) -> Case:
@@ -121,8 +121,9 @@ class Maker(Paths):
         names = [self.name("S") for _ in range(length)]
         states: dict[str, Any] = {}
         ends: dict[str, Any] = {}  # states that are only reached from Choice and Catch
+        front = None
         if self.with_variables and self.chance(0.8 if depth == 0 else 0.4):
-            self.first_variables(states, names[0])
+            front = self.first_variables(states, names[0])
 
         def elsewhere(after: int) -> str:
             """A later state, or a new one at the end."""
@@ -158,10 +159,9 @@ class Maker(Paths):
                 state["Next"] = following
             else:
                 state["End"] = True
-        start = next(iter(states))
-        if length > 1 and self.chance(0.15) and self.jsonata == 0:
-            self.loop(names, states)
-            start = next(iter(states)) if start == names[1] else start
+        if length > 1 and self.chance(0.15) and self.jsonata < 1:
+            self.loop(names, states, front)
+        start = names[0] if front is None else front
         states.update(ends)
         return {"StartAt": start, "States": states}
 
@@ -183,7 +183,7 @@ class Maker(Paths):
 
     # --- Variables ------------------------------------------------------------------------------------------------------------------
 
-    def first_variables(self, states: dict[str, Any], following: str) -> None:
+    def first_variables(self, states: dict[str, Any], following: str) -> str:
         """A state in front that gives this scope's variables their first values."""
         name = self.name("V")
         self.owner = name
@@ -199,6 +199,7 @@ class Maker(Paths):
         if 0 < self.jsonata < 1 and self.chance(0.5):
             states[name]["QueryLanguage"] = "JSONata"
         self.visible += self.own
+        return name
 
     def assign(self, part: float = 0.3) -> dict[str, Any]:
         """Assign of a state in JSONPath."""
@@ -228,25 +229,22 @@ class Maker(Paths):
             else "$$.Execution.Input." + {"number": "n", "text": "s", "list": "items"}[kind]
         )
 
-    def loop(self, names: list[str], states: dict[str, Any]) -> None:
-        """A counter around all the states: they run two or three times."""
-        self.has("loop")
+    def loop(self, names: list[str], states: dict[str, Any], front: str | None) -> None:
+        """A counter around all the states: they run two or three times. ``front`` is the state in front of them, if there is one."""
         last = states[names[-1]]
         if last["Type"] == "Choice":
             return
         begin, add, again, out = (self.name(stem) for stem in ("Begin", "Add", "Again", "Out"))
+        self.owner = begin
+        self.has("loop")
         states[begin] = {"Type": "Pass", "Result": {"v": 0}, "ResultPath": "$.count", "Next": names[0]}
         del last["End"]
         last["Next"] = add
         states[add] = {"Type": "Pass", "Parameters": {"v.$": "States.MathAdd($.count.v, 1)"}, "ResultPath": "$.count", "Next": again}
         states[again] = {"Type": "Choice", "Choices": [{"Variable": "$.count.v", "NumericLessThan": 2, "Next": names[0]}], "Default": out}
         states[out] = {"Type": "Succeed"}
-        # The machine begins at `begin`: its name takes the first place
-        first = states.pop(begin)
-        others = dict(states)
-        states.clear()
-        states[begin] = first
-        states.update(others)
+        if front is not None:
+            states[front]["Next"] = begin
         names.insert(0, begin)
 
     def ending(self) -> dict[str, Any]:

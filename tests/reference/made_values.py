@@ -19,6 +19,7 @@ class Values:
         self.random = random.Random(seed)
         self.features: dict[str, set[str]] = defaultdict(set)
         self.owner = ""
+        self.whole_numbers = False  # JSONata knows one type of number: whether it hands on 1.0 as 1 is not said anywhere
 
     # --- Chance -------------------------------------------------------------------------------------------------------------------
 
@@ -34,7 +35,7 @@ class Values:
     # --- Values -------------------------------------------------------------------------------------------------------------------
 
     def number(self) -> int | float:
-        return self.random.choice([0, 1, 2, 3, 5, -1, 100, 2.5, -0.5, 1.0])
+        return self.random.choice([0, 1, 2, 3, 5, -1, 100, 2.5, -0.5, 7 if self.whole_numbers else 1.0])
 
     def text(self) -> str:
         return self.random.choice(

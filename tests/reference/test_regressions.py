@@ -106,6 +106,40 @@ CASES: dict[str, tuple[dict[str, Any], Any, Answer]] = {
         {},
         Answer(1),
     ),
+    "what is undefined stays so in functions that replace the library's": (
+        {
+            "StartAt": "Pad",
+            "QueryLanguage": "JSONata",
+            "States": {
+                "Pad": {
+                    "Type": "Pass",
+                    "Output": "{% {'p': $pad($states.input.no, 3), 'c': $exists($encodeUrl($states.input.no))} %}",
+                    "End": True,
+                }
+            },
+        },
+        {},
+        Answer(1),
+    ),
+    "URLs are encoded as JavaScript does": (
+        {
+            "StartAt": "Encode",
+            "QueryLanguage": "JSONata",
+            "States": {
+                "Encode": {
+                    "Type": "Pass",
+                    "Output": [
+                        "{% $encodeUrl($states.input) %}",
+                        "{% $encodeUrlComponent($states.input) %}",
+                        "{% $pad($states.input, 24, '#') %}",
+                    ],
+                    "End": True,
+                }
+            },
+        },
+        """a-b_c.d!e~f*g'h(i)"{}\\^`|<> é😀;,/?:@&=+$#[]%""",
+        Answer(1),
+    ),
     "an indefinite path is present": (
         {
             "StartAt": "Which",

@@ -16,7 +16,7 @@ from tests.reference import machines
 from tests.reference.differential import NAME, START, functions
 
 # What another moment, another execution or another place sees differently, and what is set elsewhere
-ELSEWHERE = re.compile(r"\$\$|context|Assign|UUID|Random|\$uuid|\$random|\$now|\$millis")
+ELSEWHERE = re.compile(r"\$\$|context|Assign|UUID|Random|\$uuid|\$random|\$now|\$millis|\$(v|total|x_|Gr.{12}e)\d")
 
 
 def state_at(definition: Any, location: str) -> dict[str, Any]:
