@@ -91,7 +91,7 @@ class Expressions:
         name = f"v{len(self._variables)}"
         self._variables.append(name)
         index = self.random.choice(("", f", ${name}i"))
-        body = self.expression(depth - 1, inside)
+        body = self.loop(depth - 1, inside) if depth > 1 and self.random.random() < 0.3 else self.expression(depth - 1, inside)
         self._variables.pop()
         return f"${self.random.choice(('map', 'filter'))}({items}, function(${name}{index}){{ {body} }})"
 

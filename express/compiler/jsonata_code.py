@@ -8,7 +8,7 @@ to the library.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -54,6 +54,9 @@ class Places(msgspec.Struct):
     object: Callable[[Any, str], str]
     local: Callable[[str], str]
     query: str
+
+
+Last: TypeAlias = Callable[[nodes.Node, Around], Code]  # compiles what comes last
 
 
 def compiled(node: nodes.Node, places: Places) -> Code:
@@ -121,6 +124,8 @@ class _Compiler:
     def __init__(self, places: Places, whole: nodes.Node) -> None:
         self.places = places
         self.query = Leaf(places.query)
+        self.outputs: set[int] = set()
+        _mark_outputs(whole, self.outputs)
         self.keeps = any(isinstance(node, (nodes.Path, nodes.Filtered)) and node.keep for node in walk(whole))
 
     def code(self, node: nodes.Node, around: Around) -> Code:
@@ -254,17 +259,18 @@ class _Compiler:
         parts.append(self.code(left, around).piece)
         return Code(_call("joined", *reversed(parts), self.query), True, False, True)
 
-    def condition(self, node: nodes.Condition, around: Around) -> Code:
+    def condition(self, node: nodes.Condition, around: Around, last: Last | None = None) -> Code:
+        last = last or self.code
         test = self.test(node.test, around)
-        then = self.code(node.then, around)
-        otherwise = Code(Leaf("UNDEFINED")) if node.otherwise is None else self.code(node.otherwise, around)
+        then = last(node.then, around)
+        otherwise = Code(Leaf("UNDEFINED")) if node.otherwise is None else last(node.otherwise, around)
         entries = (("", then.piece), ("if ", test), ("else ", otherwise.piece))
         piece = Leaf("(" + " ".join(prefix + flat(entry) for prefix, entry in entries) + ")")
         return Code(piece, then.defined and otherwise.defined, then.boolean and otherwise.boolean, then.single and otherwise.single)
 
     # --- Blocks and calls ---------------------------------------------------------------------------------------------------------
 
-    def block(self, node: nodes.Block, around: Around) -> Code:
+    def block(self, node: nodes.Block, around: Around, finish: Last | None = None) -> Code:
         if not node.expressions:
             return Code(Leaf("UNDEFINED"))
         bound, parts = dict(around.bound), list[tuple[str, Piece]]()
@@ -278,7 +284,11 @@ class _Compiler:
             parts.append((f"{local} := ", found.piece))
             bound = {**bound, expression.name: msgspec.structs.replace(found, piece=Leaf(local))}
         last = node.expressions[-1]
-        found = self.code(last.value if isinstance(last, nodes.Bind) else last, Around(around.context, bound, around.depth))
+        inside = Around(around.context, bound, around.depth)
+        if isinstance(last, nodes.Bind):
+            found = self.code(last.value, inside)
+        else:
+            found = (finish or self.code)(last, inside)
         if not parts:
             return found
         return msgspec.structs.replace(found, piece=Display("(", (*parts, ("", found.piece)), ")[-1]"))
@@ -340,12 +350,32 @@ class _Compiler:
         for number, (parameter, local) in enumerate(zip(function.parameters, locals_, strict=False)):
             # what $reduce has so far may be undefined; the index, before the array itself, is a number
             bound[parameter] = Code(Leaf(local), not (reduces and number == 0), False, number == 1 + reduces)
-        body = self.code(function.body, Around(around.context, bound, around.depth))
+        # What a sequence of sequences is worth later depends on who reads it: it is compiled where nobody does but the state
+        ends = not reduces and (name == "filter" or id(function) in self.outputs)
+        body = self.tail(function.body, Around(around.context, bound, around.depth), ends)
         given = (items.piece, _lambda(", ".join(locals_), body.piece), Leaf(str(len(locals_))))
         if not reduces:
             return Code(_call(_LOOPS[name] + ("" if unwrapped else "_items"), *given, self.query))
         start = self.code(arguments[2], around).piece if len(arguments) > 2 else Leaf("UNDEFINED")
         return Code(_call("reduced", *given, start, self.query))
+
+    def tail(self, node: nodes.Node, around: Around, ends: bool) -> Code:
+        """What a function answers. JSONata hands on the sequence of a call that comes last as it is: one item stays an array."""
+
+        def last(inner: nodes.Node, inside: Around) -> Code:
+            return self.tail(inner, inside, ends)
+
+        if isinstance(node, nodes.Condition):
+            return self.condition(node, around, last)
+        if isinstance(node, nodes.Block):
+            return self.block(node, around, last)
+        if isinstance(node, nodes.Call) and isinstance(node.procedure, nodes.Variable):
+            name = node.procedure.name
+            if name in _SEQUENCES and name not in around.bound and self.places.variable(name) is None:
+                if not ends or name not in ("map", "filter"):
+                    raise NotCompiled(f"a function that ends with ${name}")
+                return self.loop(name, node.arguments, around, unwrapped=False)
+        return self.code(node, around)
 
     def chain(self, node: nodes.Chain, around: Around) -> Code:
         right = node.right
@@ -525,6 +555,32 @@ def _is_index(node: nodes.Node) -> bool:
 def _is_test(node: nodes.Node) -> bool:
     """Whether a predicate answers true or false, never a number that would be a place."""
     return isinstance(node, nodes.Binary) and node.operator in ("and", "or", "=", "!=", "in", *_ORDER)
+
+
+def _mark_outputs(node: nodes.Node, found: set[int]) -> None:
+    """Collects the functions whose values become part of the expression's value as they are, by their ids."""
+    if isinstance(node, nodes.Object):
+        for _, value in node.pairs:
+            _mark_outputs(value, found)
+    elif isinstance(node, nodes.Array):
+        for item in node.items:
+            _mark_outputs(item, found)
+    elif isinstance(node, nodes.Call) and isinstance(node.procedure, nodes.Variable) and node.procedure.name == "map":
+        for argument in node.arguments[1:]:
+            if isinstance(argument, nodes.Lambda):
+                found.add(id(argument))
+                _mark_last(argument.body, found)
+
+
+def _mark_last(node: nodes.Node, found: set[int]) -> None:
+    if isinstance(node, nodes.Condition):
+        _mark_last(node.then, found)
+        if node.otherwise is not None:
+            _mark_last(node.otherwise, found)
+    elif isinstance(node, nodes.Block) and node.expressions:
+        _mark_last(node.expressions[-1], found)
+    else:
+        _mark_outputs(node, found)
 
 
 def _ends_with_array(node: nodes.Node) -> bool:

@@ -143,6 +143,7 @@ def test_common_shapes_become_python(text: str) -> None:
         ("($f := function($x){$x}; $f(1))", "a function of its own"),
         ("$states.input.items@$i.($i)", "@ or #"),
         ("$now()", "the function $now"),
+        ("$count($map($states.input.a, function($x){ $map($x, function($y){ $y }) }))", "a function that ends with $map"),
     ],
 )
 def test_other_shapes_go_to_the_library_and_say_why(text: str, reason: str) -> None:
@@ -224,6 +225,11 @@ def test_whole_results_of_arithmetic_are_whole_numbers() -> None:
         ("$boolean([0, [], ''])", {}, {"result": False}),
         ("$map([1], function($x){ $x })", {}, {"result": 1}),
         ("$append(1, [])", {}, {"result": [1]}),
+        ("$map([[1], [2, 3]], function($x){ $map($x, function($y){ $y }) })", {}, {"result": [[1], [2, 3]]}),
+        ("$map([[1], [2, 3]], function($x){ [$map($x, function($y){ $y })] })", {}, {"result": [[1], [2, 3]]}),
+        ("$map([[1], []], function($x){ true ? ($a := $x; $filter($a, function($y){ $y })) })", {}, {"result": [[1], []]}),
+        ("$map([[[1, 2]]], function($x){ $x })[0]", {}, {"result": [[1, 2]]}),
+        ("$map([[1, 2]], function($x){ $x })[0]", {}, {"result": [1, 2]}),
         ("1 in [1, 2]", {}, {"result": True}),
         ("'x' & $states.input.a & null & true & [1, 'y']", {}, {"result": 'xnulltrue[1,"y"]'}),
         ("'\\ue000' < '😀'", {}, {"result": False}),
@@ -238,7 +244,7 @@ def test_sequences_and_comparisons_are_jsonatas(text: str, given: Any, wanted: A
     "text",
     [
         "$sum($states.input.n.($sum($states.input.n.($sum($states.input.n)))))",
-        "$count($map($states.input.n, function($a){ $map($states.input.n, function($b){ $map($states.input.n, function($c){ 1 }) }) }))",
+        "$map($states.input.n, function($a){ $map($states.input.n, function($b){ $map($states.input.n, function($c){ 1 }) }) })",
         "$count($states.input.n[$sum($states.input.n[$ > $sum($states.input.n)]) > 0])",
         "($a := $states.input.t & $states.input.t; " + "$a := $a & $a; " * 40 + "$length($a))",
         "($a := $states.input.n; " + "$a := $append($a, $a); " * 40 + "$count($a))",
