@@ -54,7 +54,7 @@ def definition(words: list[str]) -> dict[str, Any]:
             c: pass_(Result={key: text, "more": [text, error]}, ResultPath=quoted(field), Next="Variables"),
             "Variables": pass_(Assign=assign, Next="Jsonata"),
             "Jsonata": {
-                **pass_(Output={key: query, field: [text, query]}, Assign={"made": {text: query}}, Next=d),
+                **pass_(Output={key: query, field: [f"={text}", query]}, Assign={"made": {text: query}}, Next=d),
                 "QueryLanguage": "JSONata",
             },
             d: task("f", Parameters={f"{key}.$": quoted(key)}, ResultSelector={text: error}, ResultPath=quoted(text), Catch=catch, Next=e),
