@@ -27,6 +27,8 @@ SINKS = {
     "queue": "express.sinks.queue:open_sink",
     "redis": "express.sinks.redis:open_sink",
     "sqs": "express.sinks.sqs:open_sink",
+    "http": "express.sinks.http:open_sink",
+    "https": "express.sinks.http:open_sink",
     "redrive": "express.sinks.redrive:open_sink",
     "memory": "express.sinks.memory:open_sink",
     "drop": "express.sinks.drop:open_sink",

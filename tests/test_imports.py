@@ -196,7 +196,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "redis": {"consumers.redis", "express.dlq.redis", "express.redis", "express.sinks.redis"},
     "aiobotocore": {"express.aws"},
-    "aiohttp": {"express.api", "express.tasks.http"},
+    "aiohttp": {"express.api", "express.sinks.http", "express.tasks.http"},
     "prometheus_client": {"express.observers"},
     "typer": {"express.cli"},
     "rich": {"express.cli", "express.progress"},

@@ -32,7 +32,7 @@ Addresses:
            sqs://REGION/QUEUE?visibility=30s, redis://HOST:PORT/STREAM?group=NAME&visibility=30s,
            queue:PATH?visibility=30s (an embedded queue, filled with express queue send)
   sinks    kafka://HOST:PORT,.../TOPIC, file:PATH, queue:PATH, sqs://REGION/QUEUE, redis://HOST:PORT/STREAM,
-           redrive: (a dead letter of SQS: left to the queue's own policy), drop: (loss on purpose)
+           https://HOST/PATH (a webhook), redrive: (a dead letter of SQS: left to the queue's own policy), drop: (loss on purpose)
 
 A record is committed when its execution has ended and its result, or its dead letter, was acknowledged. Without --dead-letter the first
 failure stops the pipeline, with exit code 1. SIGTERM and Ctrl-C drain; a second one leaves at once.
