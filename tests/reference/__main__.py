@@ -1,6 +1,7 @@
 """``python -m tests.reference``: compares Express with the reference interpreter on random machines and inputs.
 
-``--pairs 1000000`` from ``--seed`` on (Ctrl-C ends it early, with what was compared until then); ``--replay SEED`` runs one seed again, shrinks what differs and prints it.
+``--pairs 1000000`` from ``--seed`` on (Ctrl-C ends it early, with what was compared until then); ``--replay SEED`` runs one seed again,
+shrinks what differs and prints it.
 """
 
 from __future__ import annotations
