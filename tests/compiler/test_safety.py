@@ -101,6 +101,7 @@ BENIGN = [f"word{number}" for number in range(10)]
 @given(st.lists(hostile, min_size=10, max_size=10))
 def test_replacing_every_text_by_a_harmless_one_changes_nothing_but_constants(words: list[str]) -> None:
     words = distinct([word or "empty" for word in words])
+    assume(not any(word.startswith("{%") and word.endswith("%}") for word in words))  # an expression, in a state in JSONata
     assume(all(len(word) <= 80 for word in _like(words)))  # so long may a state's name be; escaped, a hostile one takes more room than that
     try:
         program = compile_(definition(words))
