@@ -22,6 +22,8 @@ from tests.consumers.contract import Reader, numbered, numbers
 from tests.consumers.lease_contract import LeaseBed, LeaseContract
 from tests.consumers.survival import Place, survive
 
+pytestmark = pytest.mark.uvloop_only  # servers that take their time; once is enough
+
 
 def opened(server: Server, name: str, visibility: float | None = None, redrive: bool = False) -> SqsSource:
     connection = AwsConnection(endpoint=server.url, region="eu-west-1", **KEYS)

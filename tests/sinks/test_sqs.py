@@ -16,6 +16,8 @@ from express.sinks.sqs import SqsSink, open_sink
 from tests.brokers.aws_server import KEYS, Queue, Server
 from tests.sinks.contract import Answers, Bed, SinkContract, entries
 
+pytestmark = pytest.mark.uvloop_only  # servers that take their time; once is enough
+
 
 def opened(server: Server, name: str, for_dead_letters: bool = False) -> SqsSink:
     connection = AwsConnection(endpoint=server.url, region="eu-west-1", **KEYS)
