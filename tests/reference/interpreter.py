@@ -189,7 +189,8 @@ class Interpreter:
                 raise Failed("States.DataLimitExceeded", SAID, now)
             given = payload.get("Payload", {}) if invoke else payload
             answer = self.tasks(function, copied(given), attempt)
-            if answer.waits:
+            named_by_the_data = "{%" in str(state.get("Arguments", {}).get("FunctionName")) if invoke else False
+            if answer.waits or named_by_the_data:  # what is only known then may let others run meanwhile
                 self.waited += 1
             if timeout is not None and answer.seconds > timeout:
                 now = self.wait_until(now + timeout)

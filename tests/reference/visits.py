@@ -44,7 +44,10 @@ class Visit:
         return made[0], made[1]
 
     def check(self, output: Any, *, by_task: bool = False) -> Any:
-        if len(text_of(output).encode()) > LIMIT:
+        text = text_of(output)
+        # The engine's own words, in many places: how large they make the whole is not said anywhere
+        self.unsaid |= len(text) > LIMIT // 32 and SAID in text
+        if len(text.encode()) > LIMIT:
             raise Failed("States.DataLimitExceeded", SAID, self.now, by_task=by_task)
         return output
 
