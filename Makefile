@@ -50,7 +50,7 @@ format: $(VENV)/.dev  ## rewrite the code in the project's format
 bench: $(VENV)/.bench  ## the benchmarks, one after the other (minutes; quiet machine)
 	@for subject in bench/*.py; do echo "== $$subject"; $(BIN)/python $$subject || exit 1; done
 
-chaos: $(VENV)/.dev  ## the long fault runs: twenty kills, production timeouts
+chaos: $(VENV)/.dev  ## the long fault runs: twenty kills, production timeouts, leases
 	EXPRESS_CHAOS=1 $(BIN)/python -m pytest -m chaos --timeout=3600 $(PYTEST_ARGS)
 
 # PAIRS=1000000 for the long run (hours); SEED for other cases; SECONDS for atheris, each parser.
