@@ -216,6 +216,7 @@ class RedisPlace(Place):
         return read("done"), read("dead")
 
 
+@pytest.mark.kills
 def test_two_workers_one_of_them_killed_over_and_over_lose_nothing_and_repeat_at_most_what_was_in_flight(
     tmp_path: Path, redis: Server
 ) -> None:

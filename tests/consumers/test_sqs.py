@@ -299,6 +299,7 @@ class SqsPlace(Place):
         return results, [(letter["express-execution"], value) for letter, value in zip(letters, values, strict=True)]
 
 
+@pytest.mark.kills
 def test_two_workers_one_of_them_killed_over_and_over_lose_nothing_and_repeat_at_most_what_was_in_flight(
     tmp_path: Path, elasticmq: Server
 ) -> None:
