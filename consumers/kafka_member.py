@@ -214,6 +214,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         log.warning("group %s: the offsets of %s have gone back; what is there is new", self.membership.group, former)
         former.fenced = True
         await self.intake.revoked([former])
+        if self.held.get(partition) is not former:  # a rebalance has come in between: it is somebody else's, or was begun anew already
+            return former
         assignment = self._assignment(partition, Tracker())
         self.intake.assigned([assignment])
         return assignment

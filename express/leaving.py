@@ -12,6 +12,8 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
+from express.runtime import interrupts
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger("express")
@@ -33,9 +35,11 @@ class Leaving:
 
     def __enter__(self) -> Self:
         self._previous = {number: signal.signal(number, self._received) for number in SIGNALS}
+        interrupts.handle(True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        interrupts.handle(False)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         if self._deadline is not None:

@@ -122,7 +122,7 @@ ROOMS: dict[str, set[str]] = {
         "express.sources",
     },
     "express.progress": {"express.observers", "express.units"},
-    "express.leaving": set(),
+    "express.leaving": {"express.runtime.interrupts"},
     "express.api": {"express.config", "express.observers"},
     "express.worker": {
         "express.api",

@@ -125,5 +125,5 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _why(listen: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"the operations endpoint cannot listen on {listen}: the port is in use; name another one, or none for a free one"
+        return f"the operations endpoint cannot listen on {listen}: the port is in use; name another one, or none at all for a free one"
     return f"the operations endpoint cannot listen on {listen}: {error.strerror or error}"

@@ -52,6 +52,8 @@ for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", c
 app.add_typer(dlq.app, name="dlq", epilog=dlq.EXAMPLES, help=dlq.SHORT, short_help=dlq.SHORT)
 app.add_typer(queue.app, name="queue", epilog=queue.EXAMPLES, help=queue.SHORT, short_help=queue.SHORT)
 
+UNREADABLE = "is not readable"  # how typer says it
+
 # click's, wherever this version of typer keeps it
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 ClickException: type[Any] = typer.BadParameter.__mro__[2]
@@ -78,6 +80,7 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The ``express`` command. The only place that ends the process on purpose."""
+    _open_standard_streams()
     status = _status(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
@@ -91,10 +94,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(status)
 
 
+def _open_standard_streams() -> None:
+    """A daemon's parent may have closed some of the three: their numbers must not be given to a socket, and writing must not fail. What
+    reads standard input still sees that it is closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
 def _status(arguments: Sequence[str]) -> int:
     try:
         return app(list(arguments), prog_name="express", standalone_mode=False) or Exit.OK
     except UsageError as error:
+        if UNREADABLE in error.format_message():  # typer looks before we do; the code is the same whoever finds out
+            return _say(Exit.NO_PERMISSION, f"no permission: {error.format_message().rstrip('.')}")
         path = error.ctx.command_path if error.ctx else "express"
         return _say(Exit.USAGE, f"{error.format_message().rstrip('.')} (see {path} --help)")
     except ClickException as error:

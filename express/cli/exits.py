@@ -32,14 +32,14 @@ MEANING = {
     Exit.USAGE: "flags that do not exist or do not go together",
     Exit.DEFINITION: "a definition or an input is not valid, or a Task's function is missing",
     Exit.NO_INPUT: "a file that should be read is not there",
-    Exit.UNAVAILABLE: "a broker cannot be reached, or a port is in use",
+    Exit.UNAVAILABLE: "a broker, a topic or another place of events cannot be reached or used, or a port is in use",
     Exit.BUG: "a defect of Express: EXPRESS_DEBUG=1 shows where",
     Exit.CANNOT_CREATE: "a file that should be written cannot be created",
-    Exit.IO: "reading or writing failed while running",
+    Exit.IO: "reading or writing failed while running, or what hung was left behind at the end of a drain",
     Exit.NO_PERMISSION: "no permission to read or write",
     Exit.CONFIGURATION: "a configuration, an address or a file of functions cannot work",
     Exit.INTERRUPTED: "a second Ctrl-C: left at once",
-    Exit.TERMINATED: "a second SIGTERM: left at once",
+    Exit.TERMINATED: "a second SIGTERM, or one before anything had begun: left at once",
 }
 
 

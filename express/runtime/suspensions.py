@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from express.runtime.context import Execution
 from express.runtime.failures import ExecutionTimedOut, StateError
+from express.runtime.interrupts import is_ctrl_c
 
 if TYPE_CHECKING:
     from express.runtime.branches import Fork
@@ -236,9 +237,9 @@ def call_inline(execution: Execution, binding: Binding, payload: Any, state: str
     began = execution.clock.time() if timeout is not None else 0.0
     try:
         result = inline(payload, execution, state, attempt)
-    except KeyboardInterrupt:
-        raise  # Ctrl-C in a script: whoever called run() gets it
     except BaseException as error:
+        if is_ctrl_c(error):
+            raise
         failure = binding.failure(error, execution)
     else:
         if timeout is None or execution.clock.time() - began <= timeout:

@@ -7,6 +7,7 @@ deeper than Python can.
 
 from __future__ import annotations
 
+import re
 import uuid
 from math import isfinite
 from typing import Any, NoReturn
@@ -26,6 +27,8 @@ SMALL, SHORT = 8, 512
 SURELY = SMALL * (2 * SHORT * 6 + 32)
 WIDE = 2**63
 
+# One half of a surrogate pair alone: msgspec says of such a text that the data was cut off
+_LONE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]")
 _decode = msgspec.json.Decoder().decode  # exact integers of any size, which orjson turns into floats; and faster on distinct small events
 _encode = orjson.dumps
 _quote = msgspec.json.Encoder().encode  # a text; UnicodeEncodeError for lone surrogates, where orjson has TypeError for everything
@@ -45,6 +48,8 @@ def loads(data: bytes | str) -> Any:
     except UnicodeError:
         raise ValueError("it is not valid UTF-8") from None
     except msgspec.DecodeError as error:
+        if "truncated" in str(error) and _LONE.search(data if isinstance(data, bytes) else data.encode(errors="replace")):
+            raise ValueError("it is not JSON: a text in it holds one half of a surrogate pair, which is no character") from None
         raise ValueError(f"it is not JSON: {_sentence(error)}") from None
     # Text this short, or with this few brackets, cannot nest too deep; only the others are walked
     if len(data) > 2 * DEPTH:

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from typing import Any
 
+from express.runtime.interrupts import is_ctrl_c
 from express.runtime.suspensions import Call
 from express.tasks.function import Function
 from express.tasks.invocation import Context, Ended, context_for
@@ -163,9 +164,9 @@ class Worker:
             return
         try:
             result = await (job.function(job.payload) if job.context is None else job.function(job.payload, job.context))
-        except KeyboardInterrupt:
-            raise  # Ctrl-C in a script
         except BaseException as error:
+            if is_ctrl_c(error):
+                raise
             if isinstance(error, GeneratorExit) and not self._steps():
                 raise  # the loop is gone
             if job.call is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from express.runtime.context import Execution
+from express.runtime.interrupts import is_ctrl_c
 from express.runtime.suspensions import Call
 from express.tasks.function import Function
 from express.tasks.invocation import Ended, context_for, invoke
@@ -24,9 +25,9 @@ class Inline:
         )
         try:
             result = invoke(function.wrapped, payload, context)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
+            if is_ctrl_c(error):
+                raise
             call.fail(error)
         else:
             call.finish(result)

@@ -14,6 +14,7 @@ from typing import Any
 from express.language.model import Literal, ObjectTemplate
 from express.runtime.context import Execution
 from express.runtime.failures import StateError
+from express.runtime.interrupts import is_ctrl_c
 from express.runtime.limits import PAYLOAD
 from express.runtime.suspensions import Call
 from express.runtime.values import adopt, loads
@@ -112,7 +113,7 @@ class Direct:
 
     def raised(self, error: BaseException, execution: Execution) -> StateError:
         """``failure`` for generated code that has called ``plain``: Ctrl-C in a script goes on to whoever called run()."""
-        if isinstance(error, KeyboardInterrupt):
+        if is_ctrl_c(error):
             raise error
         return self.failure(error, execution)
 

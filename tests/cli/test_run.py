@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -295,3 +298,49 @@ def test_no_permission_to_write_the_results_is_one_sentence(folder: Path) -> Non
     result = express(*RUN, "--sink", "file:closed/done.jsonl", "--ops", ANY, cwd=folder, before=without_privileges())
     assert result.returncode == 77
     assert result.stderr.splitlines()[-1].startswith("express: file:closed/done.jsonl: no permission")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "closed.json", "--source", "stdin:"),
+        ("run", "orders.asl.json", "--functions", "closed.json", "--source", "stdin:"),
+        ("run", "-c", "closed.json"),
+        ("exec", "closed.json"),
+        ("compile", "closed.json"),
+        ("check", "closed.json"),
+        ("graph", "closed.json"),
+    ],
+    ids=" ".join,
+)
+def test_no_permission_to_read_is_the_same_exit_code_whichever_verb_reads(folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "closed.json").write_text("{}")
+    (folder / "closed.json").chmod(0o000)
+    result = express(*arguments, cwd=folder, before=without_privileges())
+    assert (result.returncode, result.stdout) == (77, ""), result.stderr
+    assert "no permission" in result.stderr
+    assert "closed.json" in result.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_standard_stream_that_is_closed_is_no_reason_to_fail(folder: Path, closed: str) -> None:
+    command = [sys.executable, "-m", "express", *RUN, "--sink", "file:done.jsonl", "--dead-letter", "drop:", "--ops", ANY]
+    done = subprocess.run(["/bin/sh", "-c", f"exec {shlex.join(command)} {closed}"], cwd=folder, check=False, timeout=60)
+    assert done.returncode == 0
+    assert len(lines(folder / "done.jsonl")) == 90
+
+
+@pytest.mark.parametrize("mode", ["async", "inline", "thread", "process"])
+def test_a_function_that_raises_keyboard_interrupt_has_failed_like_any_other(folder: Path, mode: str) -> None:
+    """Nobody pressed anything: one such record must not end the process, and again after every restart."""
+    how = "async def" if mode == "async" else "def"
+    chosen = "" if mode == "async" else f', run="{mode}"'
+    (folder / "raising.py").write_text(
+        f'import express\n\n@express.function("price"{chosen})\n{how} price(event, context):\n    raise KeyboardInterrupt("nobody")\n'
+    )
+    (folder / "one.jsonl").write_text('{"id": 1, "total": 1}\n')
+    run = ("run", "orders.asl.json", "--functions", "raising.py", "--source", "file:one.jsonl")
+    result = express(*run, "--dead-letter", "file:dead.jsonl", "--ops", ANY, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    (letter,) = lines(folder / "dead.jsonl")
+    assert letter["express-error"] == "KeyboardInterrupt"
