@@ -13,7 +13,7 @@ from express.compiler.facts import bound, only_once
 from express.compiler.queries import ENDLESS
 from express.compiler.shaping import Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
-from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Scalar, Task
+from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Path, Scalar, Task
 from express.runtime.limits import PAYLOAD
 
 if TYPE_CHECKING:
@@ -100,14 +100,18 @@ def _selected(frame: Frame, state: Fallible, result: Result, scope: data.Scope) 
     return Result(piece, bound(node, min(result.size, 4 * PAYLOAD), scope.variables), exclusive=exclusive, whole=result.whole)
 
 
+_POSITIVE = ("TimeoutSeconds", "HeartbeatSeconds")  # ASL: where a 0 that the data gives is as wrong as one in the definition
+
+
 def number(frame: Frame, node: Scalar, scope: data.Scope, field: str, role: Role = "timeout") -> Piece:
     """A whole number: the constant in ``field``, what its JSONata gives, or what the path in its ``Path`` form selects."""
     if isinstance(node, Literal):
         return Leaf(literal(node.value))
+    least = ("1",) if field in _POSITIVE else ()
     if isinstance(node, Jsonata):
-        return call("count_of", jsonata.expression(node, scope, field, "number"), shaping.text(frame, node.text), f'"{field}"')
+        return call("count_of", jsonata.expression(node, scope, field, "number"), shaping.text(frame, node.text), f'"{field}"', *least)
     field = f"{field}Path"
-    return call("seconds_of", data.path(node, scope, field, role), shaping.text(frame, node.text), f'"{field}"')
+    return call("seconds_of", data.path(node, scope, field, role), shaping.text(frame, node.text), f'"{field}"', *least)
 
 
 def given(frame: Frame, state: Task | Parallel, scope: data.Scope) -> Piece:
@@ -155,7 +159,7 @@ class _Task:
         state, frame, source = self.state, self.frame, self.frame.source
         timeout = self._timeout(scope)
         # Nothing here uses them, but they may fail
-        if isinstance(state.heartbeat_seconds, Jsonata):
+        if isinstance(state.heartbeat_seconds, Path | Jsonata):
             source.statement("", number(frame, state.heartbeat_seconds, scope, "HeartbeatSeconds"))
         if state.credentials is not None and any(data.queries(state.credentials)):
             source.statement("", data.expression(state.credentials, scope, "Credentials"))

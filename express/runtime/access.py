@@ -65,26 +65,28 @@ def text(value: Any, path: str, field: str) -> str:
     return found
 
 
-def seconds_of(value: Any, path: str, field: str) -> int:
-    """What a field such as SecondsPath selects, which must be a whole number that is not negative."""
+def seconds_of(value: Any, path: str, field: str, least: int = 0) -> int:
+    """What a field such as SecondsPath selects: a whole number from ``least`` (1 for a timeout: ASL wants those positive)."""
     if value.__class__ is not int:
         raise Refused(f"The {field} parameter cannot be parsed as a long value: {path} == {dumps(value).decode()}")
     if value < 0:
         raise Refused(f"The {field} parameter references a negative value: {path} == {value}")
+    if value < least:
+        raise Refused(f"The {field} parameter references a value less than {least}: {path} == {value}")
     if value > LONGEST_WAIT:
         raise Refused(f"The {field} parameter references a value greater than {LONGEST_WAIT}: {path} == {value}")
     found: int = value
     return found
 
 
-def count_of(value: Any, expression: str, field: str) -> int:
-    """What JSONata gives for a field such as Seconds: a whole number that is not negative."""
+def count_of(value: Any, expression: str, field: str, least: int = 0) -> int:
+    """What JSONata gives for a field such as Seconds: a whole number from ``least`` (1 for a timeout: ASL wants those positive)."""
     if value.__class__ is float and value.is_integer():
         value = int(value)
-    if value.__class__ is not int or not 0 <= value <= LONGEST_WAIT:
+    if value.__class__ is not int or not least <= value <= LONGEST_WAIT:
         raise Refused(
             f"The JSONata expression '{expression}' specified for the field '{field}' returned a value out of range. "
-            f"Expected a whole number from 0 to {LONGEST_WAIT}, but was {dumps(value).decode()}",
+            f"Expected a whole number from {least} to {LONGEST_WAIT}, but was {dumps(value).decode()}",
             QUERY,
         )
     found: int = value

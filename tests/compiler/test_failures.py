@@ -239,6 +239,29 @@ def test_a_task_that_takes_too_long_fails_with_states_timeout(compiled: Compiled
     assert failure(by_path, {"t": 5}) == ("States.Timeout", None)
 
 
+@pytest.mark.parametrize("field", ["TimeoutSeconds", "HeartbeatSeconds"])
+@pytest.mark.parametrize("kind", ["inline", "thread", "async"])
+def test_a_timeout_of_0_from_the_data_fails_whatever_kind_of_function_it_is_for(compiled: Compiled, field: str, kind: Any) -> None:
+    async def coroutine(payload: Any) -> Any:
+        return payload
+
+    function = express.function("f", run=kind)(coroutine if kind == "async" else lambda payload: payload)
+    by_path = compiled(machine(T=task("f", **{f"{field}Path": "$.t"})), functions={"f": function})
+    error, cause = failure(by_path, {"t": 0})
+    assert error == "States.Runtime"
+    assert cause is not None
+    assert cause.endswith(f"The {field}Path parameter references a value less than 1: $.t == 0")
+    assert output(by_path, {"t": 1}) == {"t": 1}
+
+    expression = {"QueryLanguage": "JSONata", **machine(T=task("f", **{field: "{% $states.input.t %}"}))}
+    by_jsonata = compiled(expression, functions={"f": function})
+    error, cause = failure(by_jsonata, {"t": 0})
+    assert error == "States.QueryEvaluationError"
+    assert cause is not None
+    assert cause.endswith("Expected a whole number from 1 to 99999999, but was 0")
+    assert output(by_jsonata, {"t": 1}) == {"t": 1}
+
+
 def test_the_timeout_is_looked_at_before_the_parameters(compiled: Compiled) -> None:
     program = compiled(
         machine(T=task("f", TimeoutSecondsPath="$.t", Parameters={"x.$": "States.MathAdd('a', 1)"})), functions={"f": hanging()}

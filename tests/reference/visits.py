@@ -165,9 +165,8 @@ class JsonPath(Visit):
     def timeout(self) -> float | None:
         if "TimeoutSecondsPath" in self.state:
             found = path(self.state["TimeoutSecondsPath"], self.roots(self.effective()))
-            if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+            if not isinstance(found, int) or isinstance(found, bool) or found < 1:
                 raise Failed("States.Runtime", SAID, self.now)
-            self.unsaid |= found == 0
             return found
         return self.state.get("TimeoutSeconds")
 
@@ -248,9 +247,8 @@ class Jsonata(Visit):
         if "TimeoutSeconds" not in self.state:
             return None
         seconds = self.typed("TimeoutSeconds", int, float)
-        if isinstance(seconds, float) or seconds < 0:
+        if isinstance(seconds, float) or seconds < 1:
             raise Failed("States.QueryEvaluationError", SAID, self.now)
-        self.unsaid |= seconds == 0
         return float(seconds)
 
     def items(self) -> list[Any]:
