@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
 
 # `make test` would run this very test, and `make bench` takes minutes: their verbs are run on something small.
-SMALLER = {"make test": "make test PYTEST_ARGS='-q tests/test_commits.py'", "make bench": "make --dry-run bench"}
+SMALLER = {"make test": "make test PYTEST_ARGS='-q tests/test_addresses.py'", "make bench": "make --dry-run bench"}
 
 MADE = ("*.egg-info", "build", "demo-output", ".hypothesis")
 
@@ -46,7 +46,10 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(
-            PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", *MADE)
+            PROJECT,
+            folder,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns(".git", ".venv*", ".pytest_cache", ".ruff_cache", "__pycache__", *MADE),
         )
         kept = {
             name: value

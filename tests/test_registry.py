@@ -22,6 +22,9 @@ def test_every_library_that_is_optional_is_known() -> None:
 def test_without_its_library_an_adapter_says_which_extra_to_install(scheme: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == library or name in _parts(scheme)]:
         monkeypatch.delitem(sys.modules, name)
+    for package, _, name in (part.rpartition(".") for part in _parts(scheme)):
+        if package in sys.modules:
+            monkeypatch.delattr(sys.modules[package], name, raising=False)  # `from package import name` would find it there
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setattr(registry, "_resolved", {})
     address = addresses.parse(ADDRESSES[scheme])

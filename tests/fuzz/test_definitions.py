@@ -7,17 +7,17 @@ import pytest
 from tests.fuzz.allowed import violations
 from tests.fuzz.definitions import Findings, examine, warm_up
 
-BATCH = 250
+BATCH = 100
 
 
-@pytest.mark.parametrize("batch", range(4))
+@pytest.mark.parametrize("batch", range(3))
 def test_nothing_of_a_hostile_definition_becomes_code_and_running_it_opens_nothing(batch: int) -> None:
     warm_up()
     findings = Findings()
     for seed in range(1_000 + batch * BATCH, 1_000 + (batch + 1) * BATCH):
         examine(seed, findings)
     assert findings.violations == []
-    assert findings.outcomes.total() == BATCH
+    assert findings.outcomes["compiled"] + findings.outcomes["refused"] == BATCH
     assert findings.outcomes["refused"] < 0.97 * BATCH  # some that was written is looked at
 
 

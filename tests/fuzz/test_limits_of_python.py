@@ -36,11 +36,13 @@ def chain(count: int, language: str) -> dict[str, Any]:
     return {"StartAt": "S0", "States": states}
 
 
-@BOTH
-def test_ten_thousand_states_compile_and_run(language: str) -> None:
-    program = compiled(chain(10_000, language), language)
+@pytest.mark.parametrize(
+    ("language", "count"), [("JSONPath", 10_000), ("JSONata", 2_000)]
+)  # 10,000 in JSONata take as long as all the rest
+def test_ten_thousand_states_compile_and_run(language: str, count: int) -> None:
+    program = compiled(chain(count, language), language)
     outcome = program.run({"n": 0})
-    assert (outcome.status, outcome.output) == ("SUCCEEDED", {"n": 7_501})
+    assert (outcome.status, outcome.output) == ("SUCCEEDED", {"n": count * 3 // 4 + 1})
 
 
 @BOTH

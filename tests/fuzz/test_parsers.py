@@ -10,7 +10,7 @@ import pytest
 
 from tests.fuzz.targets import BYTES, SECONDS, TARGETS, mutated
 
-MUTATIONS = {"definition": 150, "path": 2_000, "intrinsic": 1_500, "jsonata": 1_500}
+MUTATIONS = {"definition": 60, "path": 800, "intrinsic": 600, "jsonata": 600}  # `make fuzz` has more
 SLACK = 5  # times the budget, on a machine that does other things too; `make fuzz` measures against the budget itself
 
 
@@ -31,8 +31,7 @@ def test_valid_texts_are_valid(name: str) -> None:
 def test_the_longest_text_is_read_in_time_and_memory(name: str, bomb: int) -> None:
     target = TARGETS[name]
     text = target.longest()[bomb]
-    seconds = min(_seconds(name, text) for _ in range(2))
-    assert seconds < SLACK * SECONDS
+    assert any(_seconds(name, text) < SLACK * SECONDS for _ in range(2))
     gc.collect()
     tracemalloc.start()
     try:
