@@ -64,7 +64,7 @@ CODES: dict[str, Code] = {
     findings.SHORT_DELAY: Code("WARNING", "MaxDelaySeconds is not more than IntervalSeconds, so that the pauses of a Retry never grow."),
     findings.UNDEFINED_VARIABLE: Code("WARNING", "A variable is read that no state assigns where it could be seen."),
     findings.UNKNOWN_FUNCTION: Code("WARNING", "JSONata calls a function that neither JSONata nor AWS has."),
-    findings.JSONATA_IS_TEXT: Code("WARNING", "What looks like JSONata is a text: it is in a JSONPath state, or has blanks outside."),
+    findings.JSONATA_IS_TEXT: Code("WARNING", "What looks like JSONata is a text: it is in a JSONPath state, or has blanks at both ends."),
     findings.JSONPATH_IS_TEXT: Code("WARNING", "What looks like a JSONPath field is passed on as it is: it is in a JSONata state."),
     findings.RESERVED_ERROR: Code("WARNING", "ErrorEquals names a States.* error that does not exist."),
     TOO_LARGE_A_CONSTANT: Code("WARNING", "A constant is larger than the 256 KiB that a state's data may have: the state always fails."),
@@ -73,7 +73,7 @@ CODES: dict[str, Code] = {
     # Advice
     NO_TIMEOUT: Code("ADVICE", "A Task has no TimeoutSeconds."),
     LATE_TIMEOUT: Code("ADVICE", "A Task has TimeoutSeconds, and its function runs inline, where nothing can interrupt it."),
-    NO_RETRY: Code("ADVICE", "A Task has no Retry, and nothing around it has one."),
+    NO_RETRY: Code("ADVICE", "A Task has no Retry for errors that pass, and nothing around it has one."),
     NOT_IDEMPOTENT: Code("ADVICE", "A Task that says it is not idempotent is retried."),
     DROPS_ERROR: Code("ADVICE", "What went wrong is thrown away where it is caught."),
     DROPS_INPUT: Code("ADVICE", "The error takes the place of the input, which the handler no longer has."),

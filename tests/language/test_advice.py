@@ -85,6 +85,28 @@ def test_a_task_is_retried(task: dict[str, Any], due: bool) -> None:
     assert advice(machine(task), "TASK_WITHOUT_RETRY") == (["/States/A"] if due else [])
 
 
+@pytest.mark.parametrize(
+    ("errors", "due"),
+    [
+        (["MyBusiness"], True),
+        (["OutOfStock", "States.Permissions"], True),
+        (["States.Runtime", "States.IntrinsicFailure"], True),
+        (["MyBusiness", "States.Timeout"], False),
+        (["States.TaskFailed"], False),
+        (["States.ALL"], False),
+        (["Lambda.ServiceException", "Lambda.SdkClientException"], False),
+        (["DynamoDB.ProvisionedThroughputExceededException"], False),
+        (["ConnectionError"], False),
+        (["TooManyRequests"], False),
+    ],
+)
+def test_a_retry_counts_that_means_errors_which_pass(errors: list[str], due: bool) -> None:
+    assert advice(machine(good(Retry=[{"ErrorEquals": errors}])), "TASK_WITHOUT_RETRY") == (["/States/A"] if due else [])
+    branch = {"StartAt": "B", "States": {"B": good(Retry=None)}}
+    around = {"Type": "Parallel", "Branches": [branch], "Retry": [{"ErrorEquals": errors}], "End": True}
+    assert advice(machine(around), "TASK_WITHOUT_RETRY") == (["/States/A/Branches/0/States/B"] if due else [])
+
+
 @pytest.mark.parametrize(("retry", "due"), [(RETRY, False), (None, True)])
 def test_the_retry_of_the_state_around_a_task_counts(retry: Any, due: bool) -> None:
     branch = {"StartAt": "B", "States": {"B": good(Retry=None)}}

@@ -208,6 +208,15 @@ def test_jsonata_reads_variables_too(expression: str, said_of_it: list[str]) -> 
     assert unknown(definition) == [f"/States/B/Output: {each}" for each in said_of_it]
 
 
+@pytest.mark.parametrize("text", [" {% 1 %}", "a {% 1 %}", "{% 1 %} ", "{% 1 %} a", " {% 1 %} "])
+def test_what_looks_like_jsonata_is_a_text_only_with_blanks_at_both_ends(text: str) -> None:
+    problems = load({"QueryLanguage": "JSONata", **ending("Pass", Output=text)}).problems
+    whole = text.startswith(" ") and text.endswith(" ")
+    assert [(problem.severity, problem.code) for problem in problems] == [
+        ("WARNING", "JSONATA_IS_TEXT") if whole else ("ERROR", "SCHEMA_VALIDATION_FAILED")
+    ]
+
+
 @pytest.mark.parametrize(("call", "near"), [("$summ([1])", " (did you mean 'sum'?)"), ("$states.input ~> $nothing", "")])
 def test_a_function_that_does_not_exist_is_a_warning(call: str, near: str) -> None:
     problems = load({"QueryLanguage": "JSONata", **ending("Pass", Output=f"{{% {call} %}}")}).problems

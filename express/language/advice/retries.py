@@ -10,18 +10,33 @@ from express.language.advice.functions import Functions
 from express.language.advice.places import Place, advice
 from express.language.codes import NO_RETRY, NOT_IDEMPOTENT
 from express.language.findings import below, shown
-from express.language.model import Task
+from express.language.model import Retrier, Task
 
 _SAYS_SO = re.compile(r"\bnot\s+idempotent\b|\bnon-?idempotent\b", re.IGNORECASE)
+_PASSES = re.compile(
+    r"\AStates\.(?:ALL|TaskFailed|Timeout|HeartbeatTimeout|Http\.)|\A(?!States\.)\w+\.\w|time.?out|throttl|too.?many|rate.?limit|unavailable|"
+    r"connect|network|socket|transient|temporar|busy|conflict|retr(?:y|iable)|internal|service|server|OSError|IOError",
+    re.IGNORECASE,
+)  # errors that may be gone at the next attempt: ASL's own, services' (``Lambda.ServiceException``), others by their words
 
 
 def without_retry(place: Place, functions: Functions) -> Iterator[Problem]:
-    """Any Retry counts, also one around it (of the Map or Parallel state it is in), also MaxAttempts 0: somebody has thought of it."""
+    """A Retry counts that can mean an error which passes, also one around it (of the Map or Parallel state it is in), also MaxAttempts 0:
+    somebody has thought of it."""
     task = place.state
-    if not isinstance(task, Task) or task.retry or any(outer.retry for outer in place.around) or _says_so(task, functions):
+    if not isinstance(task, Task) or _says_so(task, functions):
         return
-    message = "there is no Retry: a call that fails for a moment (a timeout, a throttle, a lost connection) fails for good"
-    yield advice(NO_RETRY, task.location, message)
+    retriers = [*task.retry, *(retrier for outer in place.around for retrier in outer.retry)]
+    if any(map(_means_what_passes, retriers)):
+        return
+    none = "no Retry means an error that passes" if retriers else "there is no Retry"
+    yield advice(
+        NO_RETRY, task.location, f"{none}: a call that fails for a moment (a timeout, a throttle, a lost connection) fails for good"
+    )
+
+
+def _means_what_passes(retrier: Retrier) -> bool:
+    return any(_PASSES.search(error) for error in retrier.error_equals)
 
 
 def not_idempotent(place: Place, functions: Functions) -> Iterator[Problem]:
