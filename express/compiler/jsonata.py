@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from express.compiler import data
 from express.compiler.jsonata_code import Code, NotCompiled, Places, compiled
 from express.compiler.source import Display, Leaf, Piece, call, literal
@@ -12,6 +15,10 @@ from express.runtime.jsonata import Query
 from express.runtime.jsonata_library import LibraryQuery, with_ours
 
 EXPECTED = {"boolean": "boolean_result", "array": "array_result", "string": "string_result", "number": "number_result"}
+
+# Functions that are about the context when they are given nothing, which the library does not know
+_OF_CONTEXT = ("keys", "spread")
+_OPENS = re.compile(r"\$\w+(?:\s|/\*.*?\*/)*\(", re.DOTALL)
 
 # What of the Context Object is there without all of it being made
 _CHEAP = frozenset({
@@ -109,19 +116,69 @@ def _bound(node: Jsonata, scope: data.Scope) -> tuple[str, Piece]:
 
 
 def _rewritten(node: Jsonata) -> str:
-    """``$states`` is a member of the document. ``$$`` means nothing on AWS: it becomes a variable that nobody has set."""
+    """``$states`` is a member of the document. ``$$`` means nothing on AWS: it becomes a variable that nobody has set. Besides, what the
+    library does not know is written out: the context for functions without arguments, parentheses where it forgets its budgets."""
     text, nothing = node.text, "nothing"
     while f"${nothing}" in text:
         nothing += "_"
-    own = any("states" in names_bound(found) for found in walk(node.node))
-    found = {each.position: each.name for each in walk(node.node) if isinstance(each, nodes.Variable)}
-    for position in sorted(found, reverse=True):
-        name = found[position]
-        if name == "$":
-            text = f"{text[:position]}${nothing}{text[position + 2 :]}"
-        elif name == "states" and not own:
-            text = f"{text[:position]}$$.states{text[position + len('$states') :]}"
+    every = list(walk(node.node))
+    own = any("states" in names_bound(found) for found in every)
+    edits: dict[int, list[tuple[int, str]]] = {}  # at a place in the text: how much of it goes, what comes instead
+    for found in every:
+        if isinstance(found, nodes.Variable):
+            if found.name == "$":
+                edits[found.position] = [(2, f"${nothing}")]
+            elif found.name == "states" and not own:
+                edits[found.position] = [(len("$states"), "$$.states")]
+    for position in _without_arguments(every):
+        if opens := _OPENS.match(text, position):
+            edits.setdefault(opens.end(), []).append((0, "$"))
+    for position, length in _joined(every, text):
+        edits.setdefault(position, []).insert(0, (0, "("))
+        edits.setdefault(position + length, []).insert(0, (0, ")"))
+    for position in sorted(edits, reverse=True):
+        length = max(length for length, _ in edits[position])
+        text = f"{text[:position]}{''.join(instead for _, instead in edits[position])}{text[position + length :]}"
     return f"($states := $$.states; \n{text}\n)" if own else text
+
+
+def _joined(every: list[nodes.Node], text: str) -> Iterator[tuple[int, int]]:
+    """Steps, by place and length, of paths that join: each may give all its items for each item before, of which the library keeps count
+    only where a step is an expression."""
+    parents = any(isinstance(found, nodes.Parent) for found in every)
+    for path in every:
+        if not isinstance(path, nodes.Path):
+            continue
+        again = any(isinstance(step.node, nodes.Variable) for step in path.steps[1:])
+        if not (again or parents or any(step.focus or step.index or _has_position(step) for step in path.steps)):
+            continue
+        for step in path.steps[1:]:
+            found = step.node
+            if isinstance(found, nodes.Variable) and found.name != "states":
+                yield found.position, 1 + len(found.name)
+            elif isinstance(found, (nodes.Wildcard, nodes.Descendants)):
+                if not parents:  # the library loses sight of them in parentheses
+                    yield found.position, 1 + isinstance(found, nodes.Descendants)
+            elif isinstance(found, nodes.Field):
+                quotes = text[found.position]
+                if quotes not in "'\"":  # in parentheses it would be a text
+                    yield found.position, len(found.name) + 2 * (quotes == "`")
+
+
+def _has_position(step: nodes.Step) -> bool:
+    return any(isinstance(stage, nodes.Position) for stage in step.stages)
+
+
+def _without_arguments(every: list[nodes.Node]) -> set[int]:
+    """Where functions about the context are called with nothing; not behind ~>, which gives them something."""
+    given = {id(each.right) for each in every if isinstance(each, nodes.Chain)}
+    bound = {name for each in every for name in names_bound(each)}
+    return {
+        each.procedure.position
+        for each in every
+        if isinstance(each, nodes.Call) and not each.arguments and id(each) not in given
+        if isinstance(each.procedure, nodes.Variable) and each.procedure.name in _OF_CONTEXT and each.procedure.name not in bound
+    }
 
 
 def _states(node: Jsonata, scope: data.Scope) -> Piece:

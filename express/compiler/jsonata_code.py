@@ -314,6 +314,8 @@ class _Compiler:
             return Code(_call("called", self.query, Leaf(_OF_AWS[name]), *pieces), True)
         if name not in _SIMPLE:
             raise NotCompiled(f"the function ${name}")
+        if name == "keys" and not arguments and around.context is not None:
+            return Code(_call("keys_of", Leaf(around.context)))
         function, fewest, most, asks = _SIMPLE[name]
         if not fewest <= len(arguments) <= most:
             raise NotCompiled(f"${name} with {len(arguments)} arguments")
@@ -592,7 +594,10 @@ def _ends_with_array(node: nodes.Node) -> bool:
 def _uses_context(node: nodes.Node) -> bool:
     """Whether something in ``node`` may look at ``$``."""
     return any(
-        isinstance(found, (nodes.Field, nodes.Wildcard)) or (isinstance(found, nodes.Variable) and not found.name) for found in walk(node)
+        isinstance(found, (nodes.Field, nodes.Wildcard))
+        or (isinstance(found, nodes.Variable) and not found.name)
+        or (isinstance(found, nodes.Call) and not found.arguments)  # $keys() is about the context
+        for found in walk(node)
     )
 
 

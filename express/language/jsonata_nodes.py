@@ -40,11 +40,15 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Wildcard(msgspec.Struct, frozen=True):
-    """``*``."""
+    """``*``, at ``position``."""
+
+    position: int
 
 
 class Descendants(msgspec.Struct, frozen=True):
-    """``**``."""
+    """``**``, at ``position``."""
+
+    position: int
 
 
 class Parent(msgspec.Struct, frozen=True):

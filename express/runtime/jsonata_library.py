@@ -18,7 +18,7 @@ import jsonatapy
 from express.runtime import jsonata_of_aws, jsonata_texts
 from express.runtime.jsonata import Query
 from express.runtime.jsonata_values import LONGEST_TEXT
-from express.runtime.values import dumps
+from express.runtime.values import dumps, identity
 
 MILLISECONDS = 100
 PROCESSOR_SECONDS = 0.7 * MILLISECONDS / 1000  # the library looks at the wall clock: less than this, and somebody else took the time
@@ -117,16 +117,19 @@ OURS = {
     "encodeUrlComponent": "function($text)<s-:s>{ $exists($text) ? $express_encode_url_component($text) }",
     "encodeUrl": "function($text)<s-:s>{ $exists($text) ? $express_encode_url($text) }",
     # The library builds the whole text before it looks at the clock: 100,000 characters, each replaced by 100,000, are 10 GB
-    "replace": "function($text, $pattern, $by, $limit){("
+    "replace": "function($text, $pattern, $by, $limit)<s-(sf)(sf)n?:s>{("
     f"$type($text) = 'string' and $type($by) = 'string' and $length($text) * $length($by) > {LONGEST_TEXT}"
     f" and ($count($split($text, $pattern)) - 1) * $length($by) > {LONGEST_TEXT} ? $express_too_long() : 0; "
     "$exists($limit) ? $express_replace($text, $pattern, $by, $limit) : $express_replace($text, $pattern, $by))}",
+    # The library compares every item with every other
+    "distinct": "function($items)<x:x>{ $type($items) = 'array' and $count($items) > 64 ? "
+    "($found := $express_different($items); $count($found) = 1 ? $express_distinct($items) : $found) : $express_distinct($items) }",
     "clone": "function($value)<(oa)-:o>{ $value }",
     # The library's takes null for nothing, and begins with an initial value that is undefined
     "reduce": "function($items, $function, $start){ $exists($items) ? ($items := $append([], $items); $count($items) = 0 ? $start : "
     "$exists($start) ? $express_reduce($items, $function, $start) : $express_reduce($items, $function)) }",
 }
-THEIRS = {"reduce": "$express_reduce := $reduce; ", "replace": "$express_replace := $replace; "}
+THEIRS = {name: f"$express_{name} := ${name}; " for name in ("reduce", "replace", "distinct")}
 
 
 def with_ours(source: str, functions: Iterable[str]) -> str:
@@ -140,6 +143,7 @@ def _compile(source: str) -> Any:
     for name, function in jsonata_of_aws.FUNCTIONS.items():
         expression.register_override(name, function)
     expression.register("express_pad", _pad)
+    expression.register("express_different", _different)
     expression.register("express_too_long", _too_long)
     expression.register("express_encode_url_component", jsonata_texts.encode_url_component)
     expression.register("express_encode_url", jsonata_texts.encode_url)
@@ -148,6 +152,13 @@ def _compile(source: str) -> Any:
 
 def _too_long() -> None:
     raise jsonata_of_aws.Complaint("D1000", f"The evaluation needs a text of more than {LONGEST_TEXT} characters")
+
+
+def _different(items: list[Any]) -> list[Any]:
+    found: dict[Any, Any] = {}
+    for item in items:
+        found.setdefault(identity(item), item)
+    return list(found.values())
 
 
 def _pad(text: str, width: float, filler: str) -> str:

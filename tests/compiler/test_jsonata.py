@@ -263,6 +263,63 @@ def test_compiled_loops_and_growth_have_budgets(text: str) -> None:
     assert time.process_time() - before < 2
 
 
+S = "($s := $states.input; "
+JOINS = {
+    "l": [{"a": 1, "n": "x", "i": [{"p": 1}, {"p": 2}]}, {"a": 2, "n": "y", "i": {"p": 3}}],
+    "r": [{"a": 1, "v": 10}, {"a": 2, "v": 20}],
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$count($s.l@$a.$s.l@$b[$a.a = $b.a])", "$count($s.l@$a.$s.`l`@$b)", "$count($s.l#$i.$s.l#$j)", "$count($s.l@$a.$s.*@$b)",
+        "$count($s.l@$a.$s.**@$b)", "($v := $s.l; $count($v@$a.$v@$b))", "$count($s.l.$s.l.$s.l)", "$count($s.l.$s.l.%)",
+    ],
+)  # fmt: skip
+def test_joins_have_budgets(text: str) -> None:
+    expression = Compiled(f"{S}{text})")
+    before = time.process_time()
+    with pytest.raises(StateError) as caught:
+        expression.run({"l": [{"a": number} for number in range(3_000)]})
+    assert caught.value.error == "States.QueryEvaluationError"
+    assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("$s.l@$a.$s.r@$b[$a.a = $b.a].{'n': $a.n, 'v': $b.v}", [{"n": "x", "v": 10}, {"n": "y", "v": 20}]),
+        ("$s.l#$k.i#$j.{'k': $k, 'j': $j, 'p': p}", [{"k": 0, "j": 0, "p": 1}, {"k": 0, "j": 1, "p": 2}, {"k": 1, "j": 0, "p": 3}]),
+        ("$s.l.i.p.%.%.n", ["x", "x", "y"]),
+        ("$s.l.*.%.n", ["x", "x", "x", "x", "y", "y", "y"]),
+        ("$s.l@$a.$a.`i`@$b.($a.n & $b.p)", ["x1", "x2", "y3"]),
+        ("$s.l.i[p > 1].%.n", ["x", "y"]),
+        ("$s.l@$a.$s.r@$b[$a.a = $b.a]{$a.n: $b.v}", {"x": 10, "y": 20}),
+    ],
+)
+def test_joins_that_fit_answer_as_jsonata_does(text: str, wanted: Any) -> None:
+    assert answer(f"{S}{text})", JOINS) == {"result": wanted}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("$states.input.l.$count($keys())", [3, 3]),
+        ("$states.input.r.{'k': $keys()}", [{"k": ["a", "v"]}, {"k": ["a", "v"]}]),
+        ("$states.input.r[$count($keys()) = 2].v", [10, 20]),
+        ("$states.input.r.$spread()", [{"a": 1}, {"v": 10}, {"a": 2}, {"v": 20}]),
+        ("$states.input.l[0].$keys()", ["a", "n", "i"]),
+        ("$states.input.r.$keys /* all */ ()[0]", ["a", "a"]),
+        ("$states.input.r ~> $keys()", ["a", "v"]),
+        ("$states.input.r ~> $spread", [{"a": 1}, {"v": 10}, {"a": 2}, {"v": 20}]),
+        ("$states.input.l.n.$replace('x', 'z')", ["z", "y"]),
+    ],
+)
+def test_functions_without_arguments_are_about_the_context(text: str, wanted: Any) -> None:
+    assert answer(text, JOINS) == {"result": wanted}
+
+
 HARMLESS, HOSTILE = "name", "\"]'\n__import__('os').system('x')#{}\\\u2028"
 
 

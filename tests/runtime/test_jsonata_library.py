@@ -113,3 +113,22 @@ def test_what_a_thread_has_compiled_stays_with_it() -> None:
 def test_a_thread_keeps_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonata_library, "KEPT", 3)
     assert [evaluate(f"{number} + {number}") for number in range(10)] == [2 * number for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("$count($distinct([1..20000].{'a': $}))", 20_000),
+        ("$distinct([1..100].($ % 2 = 0 ? {'a': 1, 'b': 2} : {'b': 2, 'a': 1}))", {"b": 2, "a": 1}),
+        ("$distinct($append([1..100], [1..100].($ + 0.0))) = [1..100]", True),
+        ("$distinct([1..100].($ % 2 = 0 ? 1 : true))", [True, 1]),
+        ("$distinct([1..100].($ % 3))", [1, 2, 0]),
+        ("[$distinct([1..100].(1))]", [1]),
+        ("$exists($distinct($$.nothing))", False),
+        ("$distinct(1)", 1),
+    ],
+)
+def test_distinct_takes_linear_time_and_answers_as_jsonata_does(text: str, wanted: Any) -> None:
+    before = time.process_time()
+    assert LibraryQuery(text, "Output", with_ours(text, ["distinct"]))({}) == wanted
+    assert time.process_time() - before < 1
