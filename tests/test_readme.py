@@ -21,6 +21,7 @@ README = (PROJECT / "README.md").read_text()
 # `make test` would run this very test, and `make bench` takes minutes: their verbs are run on something small.
 SMALLER = {"make test": "make test PYTEST_ARGS='-q tests/test_addresses.py'", "make bench": "make --dry-run bench"}
 
+LEFT = (".git", ".venv*", ".pytest_cache", ".ruff_cache", "__pycache__")  # mypy's cache goes along: without it a check takes a minute
 MADE = ("*.egg-info", "build", "demo-output", ".hypothesis")
 
 pytestmark = [pytest.mark.installs, pytest.mark.timeout(480)]
@@ -49,7 +50,7 @@ class Checkout:
             PROJECT,
             folder,
             dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns(".git", ".venv*", ".pytest_cache", ".ruff_cache", "__pycache__", *MADE),
+            ignore=shutil.ignore_patterns(*LEFT, *MADE),
         )
         kept = {
             name: value
