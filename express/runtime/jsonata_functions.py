@@ -11,7 +11,7 @@ from express.runtime.jsonata import UNDEFINED, Query
 from express.runtime.jsonata_of_aws import Complaint
 from express.runtime.jsonata_paths import MOST_ITEMS, too_many, unwrapped
 from express.runtime.jsonata_texts import encode_url, encode_url_component, pad
-from express.runtime.jsonata_values import LONGEST_TEXT, SAFE, json, number, text, too_long, truth
+from express.runtime.jsonata_values import LONGEST_TEXT, SAFE, json, number, out_of_range, text, too_long, truth
 
 _BLANKS = re.compile(r"[ \t\n\r]+")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
@@ -69,7 +69,10 @@ def _sum(items: list[Any], function: str, query: Query) -> Any:
     for item in items:  # in this order and without Python's compensation of rounding
         if item.__class__ is not int and item.__class__ is not float:
             raise _no_numbers(function, query)
-        total += item
+        try:
+            total += item
+        except OverflowError:  # a whole number that is no double, and a double
+            raise out_of_range(query) from None
     return total
 
 
@@ -77,7 +80,10 @@ def average_of(value: Any, query: Query) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
     items = value if value.__class__ is list else [value]
-    return number(_sum(items, "average", query) / len(items), query) if items else UNDEFINED
+    try:
+        return number(_sum(items, "average", query) / len(items), query) if items else UNDEFINED
+    except OverflowError:
+        raise out_of_range(query) from None
 
 
 def largest(value: Any, query: Query) -> Any:
@@ -121,11 +127,11 @@ def absolute(value: Any, query: Query) -> Any:
 
 
 def floor_of(value: Any, query: Query) -> Any:
-    return value if _number(value, "floor", 1, query) is UNDEFINED else number(float(math.floor(value)), query)
+    return value if _number(value, "floor", 1, query) is UNDEFINED else number(math.floor(value), query)
 
 
 def ceiling_of(value: Any, query: Query) -> Any:
-    return value if _number(value, "ceil", 1, query) is UNDEFINED else number(float(math.ceil(value)), query)
+    return value if _number(value, "ceil", 1, query) is UNDEFINED else number(math.ceil(value), query)
 
 
 def rounded(value: Any, query: Query) -> Any:
@@ -184,11 +190,12 @@ def part(value: Any, start: Any, length: Any, query: Query) -> Any:
     _number(length, "substring", 3, query)
     if value is UNDEFINED:
         return UNDEFINED
-    begin = 0 if start is UNDEFINED or len(value) + start < 0 else start
+    begin = 0 if start is UNDEFINED or len(value) + start < 0 else min(start, len(value))
     if length is UNDEFINED:
         return value[math.trunc(begin) :]
     if length <= 0:
         return ""
+    length = min(length, 2 * len(value))  # no number that Python cannot cut with
     end = begin + length if begin >= 0 else len(value) + begin + length
     return value[math.trunc(begin) : math.trunc(end)]
 

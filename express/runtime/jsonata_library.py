@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import thread_time
 from typing import Any
 
@@ -18,7 +18,7 @@ import jsonatapy
 from express.runtime import jsonata_of_aws, jsonata_texts
 from express.runtime.jsonata import Query
 from express.runtime.jsonata_values import LONGEST_TEXT
-from express.runtime.values import dumps, identity
+from express.runtime.values import WIDE, copy, dumps, identity
 
 MILLISECONDS = 100
 PROCESSOR_SECONDS = 0.7 * MILLISECONDS / 1000  # the library looks at the wall clock: less than this, and somebody else took the time
@@ -26,6 +26,7 @@ TRIES = 10
 DEPTH = 1_000
 MOST_ITEMS = 500_000
 OUT_OF_TIME = "D1012"
+TOO_BIG = "int too big to convert"
 KEPT = 4_096  # compiled expressions a thread keeps
 
 _compiled = threading.local()
@@ -49,6 +50,8 @@ class LibraryQuery(Query):
         try:
             value = self._expression().evaluate(document, timeout=MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS)
         except Exception as error:
+            if TOO_BIG in str(error) and (doubles := self._with_doubles(document)) is not None:
+                return self(doubles)
             if OUT_OF_TIME not in str(error):
                 raise self._explained(error) from None
             value = self._again(document, error)
@@ -74,6 +77,14 @@ class LibraryQuery(Query):
                 if OUT_OF_TIME not in str(again) or thread_time() - before > PROCESSOR_SECONDS:
                     break
         raise self._explained(error)
+
+    def _with_doubles(self, document: dict[str, Any]) -> dict[str, Any] | None:
+        """All numbers of JSONata are doubles: what the library does not take becomes one. None when nothing had to."""
+        try:
+            made, changed = with_doubles(document)
+        except OverflowError:
+            raise self.failed("D1001", "Number out of range: null") from None
+        return made if changed else None
 
     def _nothing(self, document: dict[str, Any]) -> None:
         """None is null, undefined, or a function: said by the text of the result."""
@@ -111,6 +122,34 @@ class LibraryQuery(Query):
         return self.failed(code, _SENTENCES.get(code, message))
 
 
+def with_doubles(value: Any) -> tuple[Any, bool]:
+    """A copy in which whole numbers beyond 64 bits are doubles, and whether there were any. OverflowError for those that are no doubles."""
+    holder = [copy(value)]
+    pending: list[Any] = [holder]
+    changed = False
+    for container in pending:  # grows while it is walked
+        for place, item in container.items() if container.__class__ is dict else enumerate(container):
+            if item.__class__ is dict or item.__class__ is list:
+                pending.append(item)
+            elif item.__class__ is int and not -WIDE <= item < WIDE:
+                container[place] = float(item)
+                changed = True
+    return holder[0], changed
+
+
+def _in_doubles(function: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(*arguments: Any) -> Any:
+        found = function(*arguments)
+        if found.__class__ is str or found.__class__ is float:
+            return found
+        try:
+            return with_doubles(found)[0]
+        except OverflowError:
+            raise jsonata_of_aws.Complaint("D1001", "Number out of range: null") from None
+
+    return answer
+
+
 # Functions of ours for the library's. A function that Python gives to the library cannot answer undefined; one written in JSONata can.
 OURS = {
     "pad": "function($text, $width, $filler)<s-ns?:s>{ $exists($text) ? $express_pad($text, $width, $exists($filler) ? $filler : ' ') }",
@@ -141,7 +180,7 @@ def with_ours(source: str, functions: Iterable[str]) -> str:
 def _compile(source: str) -> Any:
     expression = jsonatapy.compile(source)
     for name, function in jsonata_of_aws.FUNCTIONS.items():
-        expression.register_override(name, function)
+        expression.register_override(name, _in_doubles(function))
     expression.register("express_pad", _pad)
     expression.register("express_different", _different)
     expression.register("express_too_long", _too_long)

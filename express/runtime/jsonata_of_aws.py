@@ -43,9 +43,10 @@ def range_(*arguments: Any) -> Any:
     first, last, step = _integer("range", 1, first), _integer("range", 2, last), _integer("range", 3, step)
     if step == 0:
         raise mismatch("range", 3)
+    items = max(0, (last - first) // step + 1)  # range() itself has no length beyond 64 bits
+    if items > MOST_ITEMS:
+        raise Complaint("D2014", f"The array would have more than {MOST_ITEMS} items")
     made = range(first, last + (1 if step > 0 else -1), step)
-    if len(made) > MOST_ITEMS:
-        raise Complaint("D2014", f"The array would have {len(made)} items, at most {MOST_ITEMS} are allowed")
     return made[0] if len(made) == 1 else list(made)
 
 

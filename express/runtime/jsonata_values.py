@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ LARGEST_INTEGER = 1e21  # from here on a number is written with an exponent
 LONGEST_TEXT = 4 * 1024 * 1024  # characters: no text that is longer comes near a state's output
 DEEPEST = 400
 
+_15_DIGITS = Context(prec=15, rounding=ROUND_HALF_UP)
 _quote = orjson.dumps
 
 
@@ -34,12 +35,17 @@ def number(value: Any, query: Query) -> Any:
         try:
             value = float(value)
         except OverflowError:
-            raise query.failed("D1001", "Number out of range: null") from None
+            raise out_of_range(query) from None
     if value.is_integer():
         return int(value) if -LARGEST_INTEGER < value < LARGEST_INTEGER else value
     if not math.isfinite(value):
-        raise query.failed("D1001", "Number out of range: null")
+        raise out_of_range(query)
     return value
+
+
+def out_of_range(query: Query) -> Exception:
+    """A number that is no double, or none that JSON has."""
+    return query.failed("D1001", "Number out of range: null")
 
 
 def truth(value: Any) -> bool:
@@ -142,7 +148,12 @@ def plus(left: Any, right: Any, query: Query) -> Any:
         result = left + right
         if -SAFE <= result <= SAFE:
             return result
-    return number(left + right, query) if _operands(left, right, "+", query) else UNDEFINED
+    if not _operands(left, right, "+", query):
+        return UNDEFINED
+    try:
+        return number(left + right, query)
+    except OverflowError:  # a whole number that is no double, and a double
+        raise out_of_range(query) from None
 
 
 def minus(left: Any, right: Any, query: Query) -> Any:
@@ -150,7 +161,12 @@ def minus(left: Any, right: Any, query: Query) -> Any:
         result = left - right
         if -SAFE <= result <= SAFE:
             return result
-    return number(left - right, query) if _operands(left, right, "-", query) else UNDEFINED
+    if not _operands(left, right, "-", query):
+        return UNDEFINED
+    try:
+        return number(left - right, query)
+    except OverflowError:  # a whole number that is no double, and a double
+        raise out_of_range(query) from None
 
 
 def times(left: Any, right: Any, query: Query) -> Any:
@@ -158,18 +174,23 @@ def times(left: Any, right: Any, query: Query) -> Any:
         result = left * right
         if -SAFE <= result <= SAFE:
             return result
-    return number(left * right, query) if _operands(left, right, "*", query) else UNDEFINED
+    if not _operands(left, right, "*", query):
+        return UNDEFINED
+    try:
+        return number(left * right, query)
+    except OverflowError:  # a whole number that is no double, and a double
+        raise out_of_range(query) from None
 
 
 def divided(left: Any, right: Any, query: Query) -> Any:
     if not _operands(left, right, "/", query):
         return UNDEFINED
     if right == 0:
-        raise query.failed("D1001", "Number out of range: null")
+        raise out_of_range(query)
     try:
         return number(left / right, query)
     except OverflowError:  # whole numbers that are no doubles
-        raise query.failed("D1001", "Number out of range: null") from None
+        raise out_of_range(query) from None
 
 
 def remainder(left: Any, right: Any, query: Query) -> Any:
@@ -177,11 +198,11 @@ def remainder(left: Any, right: Any, query: Query) -> Any:
     if not _operands(left, right, "%", query):
         return UNDEFINED
     if right == 0:
-        raise query.failed("D1001", "Number out of range: null")
+        raise out_of_range(query)
     try:
         return number(math.fmod(left, right), query)
     except OverflowError:
-        raise query.failed("D1001", "Number out of range: null") from None
+        raise out_of_range(query) from None
 
 
 def negated(value: Any, query: Query) -> Any:
@@ -226,7 +247,7 @@ def json(value: Any, query: Query) -> str:
     except _TooLarge:
         raise too_long(query) from None
     except OverflowError:  # a whole number that is no double
-        raise query.failed("D1001", "Number out of range: null") from None
+        raise out_of_range(query) from None
     return "".join(parts)
 
 
@@ -276,17 +297,19 @@ def _text(value: str) -> str:
 
 
 def number_text(value: int | float) -> str:
-    """A number as JavaScript writes it after rounding it to 15 digits."""
+    """A number as JavaScript writes it after rounding it to 15 digits, halves up; ``null`` where that is no double any more."""
     if value.__class__ is int and -EXACT < value < EXACT:
         return str(value)
-    value = float(f"{value:.15g}")
-    if value.is_integer() and abs(value) < LARGEST_INTEGER:
+    value = float(value)
+    if float(f"{value:.15g}") != value:
+        value = float(_15_DIGITS.create_decimal_from_float(value))  # unlike the format, which takes halves to the even digit
+    if value.is_integer() and abs(value) < SAFE:
         return str(int(value))
+    if not math.isfinite(value):
+        return "null"
     written = repr(value)
     digits, e, exponent = written.partition("e")
-    if not e:
-        return written
+    if abs(value) < LARGEST_INTEGER and (not e or int(exponent) > -7):
+        return format(Decimal(written.removesuffix(".0")), "f")
     power = int(exponent)
-    if -7 < power < 21:
-        return format(Decimal(written), "f")
     return f"{digits}e{'+' if power > 0 else '-'}{abs(power)}"

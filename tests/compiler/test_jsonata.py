@@ -184,7 +184,10 @@ def test_compiled_expressions_fail_with_jsonatas_codes(text: str, code: str) -> 
     [
         ("1e21", "1e+21"), ("1e20", "100000000000000000000"), ("0.000001", "0.000001"), ("0.0000001", "1e-7"),
         ("1 / 3", "0.333333333333333"), ("0.1 + 0.2", "0.3"), ("100 / 4", "25"), ("1.0", "1"),
-        ("123456789012345678", "123456789012346000"), ("2.5e-10", "2.5e-10"),
+        ("123456789012345678", "123456789012346000"), ("2.5e-10", "2.5e-10"), ("1234567890123456789", "1234567890123460000"),
+        ("9223372036854775807", "9223372036854780000"), ("1.2345678901234567e20", "123456789012346000000"),
+        ("1.7976931348623157e308", "null"), ("1000000000000005", "1000000000000010"), ("1234567890123.125", "1234567890123.13"),
+        ("999999999999999999999", "1e+21"),
     ],
 )  # fmt: skip
 def test_numbers_are_written_as_javascript_writes_them(number: str, written: str) -> None:
@@ -261,6 +264,25 @@ def test_compiled_loops_and_growth_have_budgets(text: str) -> None:
         expression.run({"n": list(range(20_000)), "t": "x" * 100_000})
     assert caught.value.error == "States.QueryEvaluationError"
     assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$range(1, 1e30, 1)", "$range(1, $states.input.n, 1)", "$range($states.input.b, 1, -1)", "$floor($states.input.b)",
+        "$ceil($states.input.b)", "$average([$states.input.b])", "$sum([1.5, $states.input.b])", "$states.input.b + 1.5",
+        "1.5 - $states.input.b", "1.5 * $states.input.b", "$string($states.input.b)", "$count($states.input^($))",
+    ],
+)  # fmt: skip
+def test_numbers_that_are_no_doubles_fail_as_jsonata_fails(text: str) -> None:
+    with pytest.raises(StateError) as caught:
+        Compiled(text).run({"n": 10**19, "b": int("9" * 401)})
+    assert caught.value.error == "States.QueryEvaluationError"
+
+
+@pytest.mark.parametrize("text", ["$substring('abc', 0, 1e308)", "$substring('abc', -3, 1e308)", "$substring('abc', -1e308, 1e308)"])
+def test_a_part_of_a_text_ends_where_the_text_ends(text: str) -> None:
+    assert answer(text) == {"result": "abc"}
 
 
 S = "($s := $states.input; "

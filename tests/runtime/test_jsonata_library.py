@@ -24,7 +24,7 @@ def test_null_and_undefined_are_two_things() -> None:
 
 
 def test_a_function_infinity_and_an_integer_that_does_not_fit_are_failures() -> None:
-    for text, document in (("function($x){$x}", {}), ("1/0", {}), ("0/0", {}), ("$$.a", {"a": 2**70})):
+    for text, document in (("function($x){$x}", {}), ("1/0", {}), ("0/0", {}), ("$$.a", {"a": int("9" * 401)})):
         with pytest.raises(StateError) as caught:
             evaluate(text, **document)
         assert caught.value.error == "States.QueryEvaluationError"
@@ -132,3 +132,18 @@ def test_distinct_takes_linear_time_and_answers_as_jsonata_does(text: str, wante
     before = time.process_time()
     assert LibraryQuery(text, "Output", with_ours(text, ["distinct"]))({}) == wanted
     assert time.process_time() - before < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("$$.**.v", 1),
+        ("$$.l^(x).x", [1, 3, 18446744073709551616]),
+        ("$$.m.*", 1),
+        ("$exists($parse('[18446744073709551615]'))", True),
+    ],
+)
+def test_whole_numbers_beyond_64_bits_are_doubles_for_the_library(text: str, wanted: Any) -> None:
+    document = {"id": 2**64 - 1, "m": {"v": 1}, "l": [{"x": 3}, {"x": 2**64 - 1}, {"x": 1}]}
+    assert evaluate(text, **document) == wanted
+    assert document["id"] == 2**64 - 1
