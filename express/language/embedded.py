@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from express.language import jsonata
+from express.language import context_fields, jsonata
 from express.language.findings import JSONATA_IS_TEXT, JSONPATH_IS_TEXT, TOO_DEEP, UNKNOWN_FUNCTION, Findings, below, shown
 from express.language.model import ArrayTemplate, Expression, Jsonata, Literal, ObjectTemplate
 from express.language.scanner import SyntaxProblem
@@ -56,6 +56,7 @@ def text(value: str, location: str, findings: Findings, members: tuple[str, ...]
         for member in expression.states:
             if member in jsonata.STATES and member not in (*ALWAYS, *members):
                 findings.error(location, f"there is no $states.{member} here: {_WHERE[member]}")
+    context_fields.check_jsonata(expression, location, findings)
     unknown = jsonata.unknown_functions(expression)
     for name in unknown:
         near = findings.suggestion(name, jsonata.FUNCTIONS)

@@ -34,6 +34,7 @@ def workflow(raw: Any, sha256: str, findings: Findings) -> Workflow | None:
     reading.scopes.undefined(findings)
     if machine is None or findings.failed:
         return None
+    reading.scopes.too_early(machine, findings)
     return Workflow(
         location="",
         start_at=machine.start_at,

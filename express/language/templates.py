@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from express.language import intrinsics, jsonata, paths, substitutions
+from express.language import context_fields, intrinsics, jsonata, paths, substitutions
 from express.language.findings import (
     JSONATA_IS_TEXT,
     NEGATIVE_INDEX,
@@ -93,6 +93,8 @@ def inspect(expression: Expression, location: str, findings: Findings) -> None:
     elif isinstance(expression, Path):
         if expression.root not in ("$", "$$"):
             findings.reads.append((expression.root[1:], location))
+        if expression.root == "$$":
+            context_fields.check_path(expression, location, findings)
         if (extension := paths.wider(expression)) is not None:
             findings.wider.append((location, f"AWS takes no {extension} in a path, as in {shown(expression.text)}"))
         function = paths.function(expression)

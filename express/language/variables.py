@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from express.language import embedded, templates
 from express.language.fields import Fields
 from express.language.findings import UNDEFINED_VARIABLE, Findings, below, shown
-from express.language.model import Assignments, Expression
+from express.language.model import Assignments, Expression, Machine
+from express.language.reaching import assigned_before
+from express.language.transitions import machines
 
 NAME = 80  # AWS: characters of a variable's name
 RESERVED = "states"
@@ -50,6 +52,36 @@ class Scopes:
                 inner = next((place for (_, known), place in assigned.items() if known == name), None)
                 hint = near or (f" (the one that {inner} assigns ends with its Map or Parallel state)" if inner else "")
                 findings.warning(location, f"no state assigns the variable {shown('$' + name)}{hint}", UNDEFINED_VARIABLE)
+
+    def too_early(self, workflow: Machine, findings: Findings) -> None:
+        """Variables that are read where none of the states that assign them can have come before. For a definition without errors."""
+        places = {(machine, name): location for machine, name, location in reversed(self._assigns)}
+        by_state: dict[str, dict[str, set[str]]] = {}
+        for machine, name, location in self._assigns:
+            by_state.setdefault(machine, {}).setdefault(_state(machine, location), set()).add(name)
+        known: dict[str, dict[str, set[str]] | None] = {}
+        for each in machines(workflow):
+            if assigned := by_state.get(each.location):
+                at = {state.location: name for name, state in each.states.items()}
+                before = assigned_before(each, {at[location]: names for location, names in assigned.items()})
+                known[each.location] = None if before is None else {each.states[name].location: seen for name, seen in before.items()}
+        for name, location in findings.reads:
+            inmost = _machine(location)
+            scopes = [scope for scope in (inmost, *_around(inmost)) if (scope, name) in places]
+            seen = [known.get(scope) for scope in scopes]
+            if scopes and all(
+                before is not None and name not in before.get(_state(scope, location), ())
+                for scope, before in zip(scopes, seen, strict=True)
+            ):
+                message = (
+                    f"no state that assigns the variable {shown('$' + name)} can have come before: {places[scopes[0], name]} comes later"
+                )
+                findings.warning(location, message, UNDEFINED_VARIABLE)
+
+
+def _state(machine: str, location: str) -> str:
+    """The location of the state of ``machine`` that ``location`` is in."""
+    return machine + "/".join(location[len(machine) :].split("/", 3)[:3])
 
 
 _MACHINE = re.compile(r"(?:/States/[^/]*/(?:Branches/[0-9]+|ItemProcessor|Iterator)(?=/))*")

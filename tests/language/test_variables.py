@@ -155,7 +155,7 @@ def test_a_choice_reads_variables_too() -> None:
     ]
 
 
-@pytest.mark.parametrize("assigning", ["state", "rule", "catcher", "later"])
+@pytest.mark.parametrize("assigning", ["state", "rule", "catcher"])
 def test_whoever_assigns_it_in_the_same_machine_counts(assigning: str) -> None:
     assign = {"Assign": {"x": 1}}
     rule = {"Variable": "$.a", "IsNull": True, "Next": "C", **(assign if assigning == "rule" else {})}
@@ -164,9 +164,55 @@ def test_whoever_assigns_it_in_the_same_machine_counts(assigning: str) -> None:
         "A": {"Type": "Choice", "Choices": [rule], "Default": "B"},
         "B": {**task()["States"]["A"], "Catch": [catcher], "Next": "C", **(assign if assigning == "state" else {})},
         "C": {"Type": "Pass", "InputPath": "$x", "Next": "D"},
-        "D": {"Type": "Pass", "End": True, **(assign if assigning == "later" else {})},
+        "D": {"Type": "Pass", "End": True},
     }
     del states["B"]["End"]
+    assert unknown({"StartAt": "A", "States": states}) == []
+
+
+def chain(**reading: Any) -> dict[str, Any]:
+    """A reads, B assigns x, C decides whether to go back to A."""
+    return {
+        "StartAt": "A",
+        "States": {
+            "A": {"Type": "Pass", "Next": "B", **reading},
+            "B": {"Type": "Pass", "Assign": {"x": 1}, "Next": "C"},
+            "C": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "D"}], "Default": "D"},
+            "D": {"Type": "Pass", "End": True},
+        },
+    }
+
+
+LATE = "no state that assigns the variable '$x' can have come before: /States/B/Assign/x comes later"
+
+
+def test_a_variable_that_only_later_states_assign_is_a_warning() -> None:
+    assert unknown(chain(InputPath="$x")) == [f"/States/A/InputPath: {LATE}"]
+    inside = {"StartAt": "I", "States": {"I": {"Type": "Pass", "InputPath": "$x", "End": True}}}
+    assert unknown(chain(Type="Map", ItemProcessor=inside)) == [f"/States/A/ItemProcessor/States/I/InputPath: {LATE}"]
+    assert unknown(chain(QueryLanguage="JSONata", Output={"a": "{% $x %}"})) == [f"/States/A/Output/a: {LATE}"]
+
+
+def test_a_loop_lets_a_later_state_come_before() -> None:
+    looping = chain(InputPath="$x")
+    looping["States"]["C"]["Default"] = "A"
+    assert unknown(looping) == []
+
+
+def test_a_state_does_not_see_what_it_assigns_itself() -> None:
+    own = chain()
+    own["States"]["B"]["InputPath"] = "$x"
+    assert unknown(own) == [f"/States/B/InputPath: {LATE}"]
+    own["States"]["C"]["Default"] = "B"
+    assert unknown(own) == []
+
+
+def test_one_way_on_which_it_is_assigned_is_enough() -> None:
+    states = {
+        "A": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "B"}], "Default": "C"},
+        "B": {"Type": "Pass", "Assign": {"x": 1}, "Next": "C"},
+        "C": {"Type": "Pass", "InputPath": "$x", "End": True},
+    }
     assert unknown({"StartAt": "A", "States": states}) == []
 
 
@@ -176,7 +222,9 @@ def test_an_inner_machine_sees_what_is_around_it_and_not_the_other_way_round() -
         parallel = {"Type": "Parallel", "Branches": [branch], "Next": "C", **fields}
         return machine(parallel, C={"Type": "Pass", "End": True, **after})
 
-    assert unknown(fan({"InputPath": "$x"}, {"Assign": {"x": 1}})) == []
+    around = fan({"InputPath": "$x"}, {})
+    first = {"S": {"Type": "Pass", "Assign": {"x": 1}, "Next": "A"}}
+    assert unknown({"StartAt": "S", "States": {**first, **around["States"]}}) == []
     assert unknown(fan({"Assign": {"x": 1}}, {"InputPath": "$x"})) == [
         (
             "/States/C/InputPath: no state assigns the variable '$x'"
