@@ -163,12 +163,18 @@ OURS = {
     # The library compares every item with every other
     "distinct": "function($items)<x:x>{ $type($items) = 'array' and $count($items) > 64 ? "
     "($found := $express_different($items); $count($found) = 1 ? $express_distinct($items) : $found) : $express_distinct($items) }",
+    # One evaluation has one time
+    "millis": "function()<:n>{ $express_time }",
+    "now": "function($picture, $zone)<s?s?:s>{ "
+    "$exists($zone) ? $fromMillis($express_time, $picture, $zone) : $exists($picture) ? $fromMillis($express_time, $picture) "
+    ": $fromMillis($express_time) }",
     "clone": "function($value)<(oa)-:o>{ $value }",
     # The library's takes null for nothing, and begins with an initial value that is undefined
     "reduce": "function($items, $function, $start){ $exists($items) ? ($items := $append([], $items); $count($items) = 0 ? $start : "
     "$exists($start) ? $express_reduce($items, $function, $start) : $express_reduce($items, $function)) }",
 }
 THEIRS = {name: f"$express_{name} := ${name}; " for name in ("reduce", "replace", "distinct")}
+THEIRS |= dict.fromkeys(("millis", "now"), "$express_time := $millis(); ")  # for the second of them it is ours already
 
 
 def with_ours(source: str, functions: Iterable[str]) -> str:
