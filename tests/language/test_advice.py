@@ -467,6 +467,25 @@ def test_a_refund_undoes_a_charge_whatever_it_is_called() -> None:
     assert advice(whole, "COMPENSATION_INCOMPLETE") == ["/States/Ship/Catch/0"]
 
 
+def test_money_that_was_taken_is_undone_when_anything_is() -> None:
+    def order(**changed: Any) -> dict[str, Any]:
+        states = {
+            "Create Order": step("Take Payment", "Failed"),
+            "Take Payment": step("Ship Order", "Cancel Order"),
+            "Ship Order": step("Done", "Cancel Order"),
+            "Done": {"Type": "Succeed"},
+            "Cancel Order": good(Next="Failed"),
+            "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        }
+        return {"StartAt": "Create Order", "States": states | changed}
+
+    assert advice(order(), "COMPENSATION_INCOMPLETE") == ["/States/Ship Order/Catch/0"]
+    refunded = {"Ship Order": step("Done", "Refund Payment"), "Refund Payment": good(Next="Cancel Order")}
+    assert advice(order(**refunded), "COMPENSATION_INCOMPLETE") == []
+    somehow = {"Ship Order": step("Done", "Money back"), "Money back": good(Next="Cancel Order")}
+    assert advice(order(**somehow), "COMPENSATION_INCOMPLETE") == [], "what it does is not known from its name"
+
+
 def test_states_that_undo_nothing_make_no_saga() -> None:
     plain = trip(
         **{"Cancel Hotel": None, "Cancel Flight": None, "Book Flight": step("Book Car", "Failed"), "Book Car": step("Done", "Failed")}

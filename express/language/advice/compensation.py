@@ -13,7 +13,7 @@ from express.errors import Problem
 from express.language.advice.places import advice, caught, onward, reached
 from express.language.codes import NOT_UNDONE
 from express.language.findings import below, shown
-from express.language.model import Fail, Fallible, Machine, State
+from express.language.model import Fail, Fallible, Machine, State, Task
 
 _OPPOSITES: dict[str, frozenset[str]] = {
     "cancel": frozenset({"book", "order", "create", "schedule", "reserve", "submit", "place", "start"}),
@@ -42,6 +42,7 @@ _OPPOSITES: dict[str, frozenset[str]] = {
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _EMPTY = frozenset({"a", "an", "the", "of", "for", "to", "and", "task", "step", "state", "back", "roll", "try"})
 _EVERYTHING = ("States.ALL", "States.TaskFailed")
+_MONEY = frozenset({"charge", "payment", "pay", "debit", "withdraw"})  # what nobody leaves done who undoes anything at all
 _STATES = 1_000  # of one machine: names are compared each with each
 
 
@@ -53,7 +54,8 @@ def incomplete(machine: Machine) -> Iterator[Problem]:
     undone_by = _pairs(machine, normal)
     if not undone_by:
         return
-    before = {step: normal - _reached_around(machine, step) for step in undone_by}  # what cannot be entered but through the step
+    paid = _never_undone(machine, normal, undone_by)
+    before = {step: normal - _reached_around(machine, step) for step in (*undone_by, *paid)}  # what cannot be entered but through the step
     for name in machine.states:
         if name not in normal:
             continue
@@ -69,6 +71,11 @@ def incomplete(machine: Machine) -> Iterator[Problem]:
             handled = reached(machine, [catcher.next])
             if _goes_on(machine, handled & normal):
                 continue
+            if any(handled & undone_by[step] for step in done):
+                for step in paid:
+                    if step != name and name in before[step]:
+                        message = f"when {shown(name)} fails what {shown(step)} did stays done: no state undoes it"
+                        yield advice(NOT_UNDONE, below(state.location, "Catch", number), message)
             for step in done:
                 if not handled & undone_by[step]:
                     location = below(state.location, "Catch", number)
@@ -116,6 +123,16 @@ def _pairs(machine: Machine, normal: set[str]) -> dict[str, set[str]]:
     return found
 
 
+def _never_undone(machine: Machine, normal: set[str], undone_by: dict[str, set[str]]) -> list[str]:
+    """Steps that take money, in a saga of which every state that undoes something is known to undo something else."""
+    known = set().union(*undone_by.values())
+    handlers = reached(machine, [target for name in normal for target in caught(machine.states[name])]) - normal
+    if any(isinstance(machine.states[name], Fallible) and name not in known for name in handlers):
+        return []
+    tasks = (name for name in machine.states if name in normal and isinstance(machine.states[name], Task))
+    return [name for name in tasks if name not in undone_by and _MONEY & set(_words(name))]
+
+
 def _undoes(state: State, steps: dict[str, list[str]]) -> str | None:
     words = _words(state.name)
     verb = next((word for word in words if word in _OPPOSITES), None)
@@ -125,7 +142,7 @@ def _undoes(state: State, steps: dict[str, list[str]]) -> str | None:
     scores = {}
     for name, theirs in steps.items():
         shared = len(objects & set(theirs))
-        opposite = bool(_OPPOSITES[verb] & set(theirs))
+        opposite = bool(_OPPOSITES[verb] & (set(theirs) - objects))  # the order of Ship Order is what it ships
         if shared or (opposite and not objects):
             scores[name] = (shared, opposite)
         elif opposite:
