@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from express.compiler import data
 from express.compiler.jsonata_code import Code, NotCompiled, Places, compiled
+from express.compiler.jsonata_regex import of_rust
 from express.compiler.source import Display, Leaf, Piece, call, literal
 from express.language import jsonata_nodes as nodes
 from express.language.jsonata import STATES, names_bound, walk
@@ -130,6 +131,8 @@ def _rewritten(node: Jsonata) -> str:
                 edits[found.position] = [(2, f"${nothing}")]
             elif found.name == "states" and not own:
                 edits[found.position] = [(len("$states"), "$$.states")]
+        elif isinstance(found, nodes.Regex):
+            edits[found.position + 1] = [(len(found.pattern), of_rust(found.pattern))]
     for position in _without_arguments(every):
         if opens := _OPENS.match(text, position):
             edits.setdefault(opens.end(), []).append((0, "$"))

@@ -56,10 +56,11 @@ class Parent(msgspec.Struct, frozen=True):
 
 
 class Regex(msgspec.Struct, frozen=True):
-    """``/pattern/flags``. ``flags`` are of ``i`` and ``m``."""
+    """``/pattern/flags``. ``flags`` are of ``i`` and ``m``, ``position`` is that of the first ``/``."""
 
     pattern: str
     flags: str
+    position: int
 
 
 class Placeholder(msgspec.Struct, frozen=True):

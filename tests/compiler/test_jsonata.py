@@ -285,6 +285,20 @@ def test_a_part_of_a_text_ends_where_the_text_ends(text: str) -> None:
     assert answer(text) == {"result": "abc"}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        (r"^\w$", "é", False), (r"^\W$", "é", True), (r"^\d$", "\u0663", False), (r"^\D$", "\u0663", True), (r"^\s$", "\ufeff", True),
+        (r"^\s$", "\x85", False), (r"\bé", "é", False), (r"a\b", "aé", True), ("^[a&&b]$", "&", True), ("^[a~~b]$", "~", True),
+        ("^a{,2}$", "a{,2}", True), (r"^[\w-]+$", "é-a", False), (r"^[^\w]$", "é", True), (r"^[\s\S]$", "\n", True),
+        (r"^a{1,2}$", "aa", True),
+        (r"^\[\w\]$", "[a]", True), ("^[[:alpha:]]$", ":]", True), (r"^\\w$", "\\w", True),
+    ],
+)  # fmt: skip
+def test_regular_expressions_mean_what_they_mean_in_javascript(pattern: str, text: str, found: bool) -> None:
+    assert answer(f"$contains($states.input, /{pattern}/)", text) == {"result": found}
+
+
 S = "($s := $states.input; "
 JOINS = {
     "l": [{"a": 1, "n": "x", "i": [{"p": 1}, {"p": 2}]}, {"a": 2, "n": "y", "i": {"p": 3}}],
