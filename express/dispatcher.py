@@ -161,6 +161,8 @@ class Dispatcher:
             await self.source.start(self)
         except BaseException:
             await self._in_time(CLOSING, *(each.stop() for each in self._parts()))
+            for sink in self._endings.sinks():
+                sink.forget()
             raise
         self._started = True
 

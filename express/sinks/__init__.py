@@ -51,6 +51,9 @@ class Sink(ABC):
         """Closes, bounded in time; what is not written by then is given up, unacknowledged. Also called when ``start`` failed or was
         never called. Never raises."""
 
+    def forget(self) -> None:  # noqa: B027 - most sinks make nothing
+        """Called after ``stop`` when the pipeline could not start: what ``start`` made and nobody has used yet goes again. Never raises."""
+
     def ready(self) -> bool:
         """Connected and writing."""
         return True

@@ -58,6 +58,7 @@ class FileSink(Sink):
         self._pause = 0.0  # before the next attempt; 0 while all is well
         self._stopped = False
         self._thread: ThreadPoolExecutor | None = None
+        self._made = False
 
     async def start(self, acknowledged: Acknowledged, rejected: Rejected, failed: Callable[[Exception], None]) -> None:
         self._acknowledged, self._failed, self._loop = acknowledged, failed, asyncio.get_running_loop()
@@ -67,6 +68,7 @@ class FileSink(Sink):
     def _open(self) -> None:
         """Opens the file for this sink alone, cuts a torn last line off, and sees that there is room."""
         name = f"file:{self._path}"
+        self._made = not os.path.exists(self._path)
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
         except PermissionError as error:
@@ -193,6 +195,11 @@ class FileSink(Sink):
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def forget(self) -> None:
+        with suppress(OSError):
+            if self._made and os.path.getsize(self._path) == 0:
+                os.unlink(self._path)
 
     def ready(self) -> bool:
         return self._descriptor >= 0 and not self._pause

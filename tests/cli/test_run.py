@@ -322,6 +322,14 @@ def test_no_permission_to_read_is_the_same_exit_code_whichever_verb_reads(folder
     assert "closed.json" in result.stderr
 
 
+@pytest.mark.parametrize(("source", "dead_letter"), [("file:gone.jsonl", "file:dead.jsonl"), ("file:events.jsonl", "file:no/dead.jsonl")])
+def test_a_start_that_is_refused_leaves_no_files_behind(folder: Path, source: str, dead_letter: str) -> None:
+    before = sorted(folder.iterdir())
+    run = ("run", "orders.asl.json", "--functions", "functions.py", "--source", source, "--sink", "file:done.jsonl")
+    assert express(*run, "--dead-letter", dead_letter, "--ops", ANY, cwd=folder).returncode in (66, 73)
+    assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_standard_stream_that_is_closed_is_no_reason_to_fail(folder: Path, closed: str) -> None:
     command = [sys.executable, "-m", "express", *RUN, "--sink", "file:done.jsonl", "--dead-letter", "drop:", "--ops", ANY]
