@@ -595,7 +595,7 @@ _FROZEN: dict[str, Any] = {
     "wildcard": lambda draft: nodes.Wildcard(draft.position),
     "descendants": lambda draft: nodes.Descendants(draft.position),
     "parent": lambda draft: nodes.Parent(),
-    "regex": lambda draft: nodes.Regex(*draft.value, draft.position),
+    "regex": lambda draft: nodes.Regex(draft.value[0], draft.value[1], draft.position),
     "placeholder": lambda draft: nodes.Placeholder(),
     "position": lambda draft: nodes.Position(draft.value),
     "range": lambda draft: nodes.Range(_frozen(draft.left), _frozen(draft.right)),
