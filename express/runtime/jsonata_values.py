@@ -241,6 +241,8 @@ def too_long(query: Query) -> Exception:
 
 def json(value: Any, query: Query) -> str:
     """A value as JSON text, numbers with 15 digits."""
+    if _surely_too_long(value):
+        raise too_long(query)
     parts: list[str] = []
     try:
         _write(value, parts.append, [LONGEST_TEXT], 0)
@@ -249,6 +251,24 @@ def json(value: Any, query: Query) -> str:
     except OverflowError:  # a whole number that is no double
         raise out_of_range(query) from None
     return "".join(parts)
+
+
+def _surely_too_long(value: Any) -> bool:
+    """Whether there are more items and fields in a value than its text may have characters: seen without looking at each, since one list
+    may be in it ten thousand times."""
+    level: list[Any] = [value] if value.__class__ is list or value.__class__ is dict else []
+    least = 0
+    while level:
+        least += sum(map(len, level))
+        if least > LONGEST_TEXT:
+            return True
+        level = [
+            item
+            for container in level
+            for item in (container if container.__class__ is list else container.values())
+            if item.__class__ is list or item.__class__ is dict
+        ]
+    return False
 
 
 class _TooLarge(Exception):  # noqa: N818 - it never leaves here

@@ -18,6 +18,9 @@ from tests.jsonata import Compiled, answer
 ORDER = {"total": 65, "name": "s1", "items": [{"sku": "a", "price": 2.5, "n": 2}, {"sku": "b", "price": 10, "n": 1}], "none": None}
 
 
+SLACK = 6  # seconds of the processor, on a machine that does other things too; without a budget these take minutes, or all memory
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
@@ -263,7 +266,7 @@ def test_compiled_loops_and_growth_have_budgets(text: str) -> None:
     with pytest.raises(StateError) as caught:
         expression.run({"n": list(range(20_000)), "t": "x" * 100_000})
     assert caught.value.error == "States.QueryEvaluationError"
-    assert time.process_time() - before < 2
+    assert time.process_time() - before < SLACK
 
 
 @pytest.mark.parametrize(
@@ -319,7 +322,7 @@ def test_joins_have_budgets(text: str) -> None:
     with pytest.raises(StateError) as caught:
         expression.run({"l": [{"a": number} for number in range(3_000)]})
     assert caught.value.error == "States.QueryEvaluationError"
-    assert time.process_time() - before < 2
+    assert time.process_time() - before < SLACK
 
 
 @pytest.mark.parametrize(
