@@ -6,8 +6,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests wait more than they compute: three at a time, each file in one process. WORKERS=0 for one after the other.
-WORKERS ?= 3
+# Tests wait more than they compute: two at a time, each file in one process. WORKERS=0 for one after the other.
+WORKERS ?= 2
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PARALLEL
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

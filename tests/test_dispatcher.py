@@ -549,18 +549,19 @@ async def test_intake_pauses_while_a_task_could_not_begin_another_call() -> None
 async def test_intake_pauses_while_the_map_of_finished_work_is_full() -> None:
     async def every_other_waits(event: Any, execution: Execution) -> Any:
         if event % 2 == 0:
-            await sleep(execution, 1.0 + event / 40_000)
+            # Longer than a busy machine takes to begin them all
+            await sleep(execution, 3.0 + event / 40_000)
         return {"seen": event}
 
     pipeline = Pipeline(every_other_waits, finite=False, records=100_000)
     pipeline.send(*range(8_000))
     pipeline.begin()
-    await pipeline.until(lambda: pipeline.source.paused)
+    await pipeline.until(lambda: pipeline.source.paused, 10)
     assert pipeline.source.assignments[0].tracker.full
     pipeline.send(*range(8_001, 8_101, 2))
     await asyncio.sleep(0.1)
     assert len(pipeline.workflow.started) == 8_000, "there is room for 92,000 more, and none in the map"
-    await pipeline.until(lambda: pipeline.committed == 8_050)
+    await pipeline.until(lambda: pipeline.committed == 8_050, 20)
     await pipeline.end()
 
 
