@@ -266,7 +266,7 @@ def test_compiled_loops_and_growth_have_budgets(text: str) -> None:
     with pytest.raises(StateError) as caught:
         expression.run({"n": list(range(20_000)), "t": "x" * 100_000})
     assert caught.value.error == "States.QueryEvaluationError"
-    assert time.process_time() - before < SLACK
+    assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize(
