@@ -31,6 +31,9 @@ class Box(ABC):
     def letters(self) -> AsyncIterator[Letter]:
         """All that lie there now, oldest first; those that come meanwhile are left for the next look."""
 
+    async def removable(self, ids: Collection[str]) -> None:  # noqa: B027 - most places remove anything
+        """Asked before anything is sent that is to be removed then: ConfigurationError, as ``remove`` would raise."""
+
     @abstractmethod
     async def remove(self, ids: Collection[str]) -> None:
         """Removes these for good; those that are gone already are no error. ConfigurationError with one sentence, and nothing removed,

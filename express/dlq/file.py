@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from typing import BinaryIO
 
 from express.addresses import Address
 from express.dlq.boxes import Box
@@ -51,13 +53,25 @@ class FileBox(Box):
                     raise ConnectionFailed(f"file:{self._path}: line {number} is no dead letter") from None
                 yield found
 
-    async def remove(self, ids: Collection[str]) -> None:
-        gone = frozenset(ids)
+    @contextmanager
+    def _alone(self) -> Iterator[BinaryIO]:
+        """The file while nobody else writes it. It may have been put in place anew between opening and locking: then that one counts."""
         with open(self._path, "rb") as file:
             try:
                 fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ConfigurationError(f"file:{self._path}: a pipeline is writing it; stop that before anything is removed") from None
+            if not os.path.samestat(os.fstat(file.fileno()), os.stat(self._path)):
+                raise ConfigurationError(f"file:{self._path}: it was written anew just now; try again")
+            yield file
+
+    async def removable(self, ids: Collection[str]) -> None:
+        with self._alone():
+            pass
+
+    async def remove(self, ids: Collection[str]) -> None:
+        gone = frozenset(ids)
+        with self._alone() as file:
             directory, name = os.path.split(os.path.abspath(self._path))
             descriptor, beside = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
             try:

@@ -73,7 +73,11 @@ class KafkaBox(Box):
                 raise ConnectionFailed(f"no record of {self._endpoint} within {READ_SECONDS:.0f} s although there are some")
             left -= done
 
-    async def remove(self, ids: Collection[str]) -> None:
+    async def removable(self, ids: Collection[str]) -> None:
+        await self._beginnings(ids)
+
+    async def _beginnings(self, ids: Collection[str]) -> dict[int, int]:
+        """Of each partition the offset before which everything goes; ConfigurationError when that would be more than these."""
         wanted: dict[int, set[int]] = {}
         for each in ids:
             partition, _, offset = each.partition("-")
@@ -89,9 +93,13 @@ class KafkaBox(Box):
                     f"{self._endpoint}: Kafka removes records only from the beginning of a partition: before {place}-{last} there is"
                     f" {place}-{kept[place]}, which is to stay"
                 )
+        return {place: max(offsets) + 1 for place, offsets in wanted.items()}
+
+    async def remove(self, ids: Collection[str]) -> None:
+        before = await self._beginnings(ids)
         admin = AIOKafkaAdminClient(**self._endpoint.client)
         try:
-            await kafka.connected(self._delete(admin, {number: max(offsets) + 1 for number, offsets in wanted.items()}), self._endpoint)
+            await kafka.connected(self._delete(admin, before), self._endpoint)
         finally:
             with suppress(Exception):
                 await asyncio.wait_for(admin.close(), CLOSE_SECONDS)

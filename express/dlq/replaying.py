@@ -31,7 +31,10 @@ class Tried(msgspec.Struct, frozen=True):
 
 async def send(box: Box, chosen: Sequence[Letter], sink: Sink, *, keep: bool, sent: Callable[[int], None]) -> None:
     """Sends the original records, in order, and removes each batch from the box once the sink has acknowledged it: what is cut off in
-    between is in both places, never in none. PipelineStopped with one sentence when the sink refuses a record or is gone."""
+    between is in both places, never in none. PipelineStopped with one sentence when the sink refuses a record or is gone;
+    ConfigurationError, and nothing sent, where these could not be removed afterwards."""
+    if not keep:
+        await box.removable([one.id for one in chosen])
     assignment = Assignment("replay", 0, Tracker())
     refused: list[str] = []
 

@@ -85,6 +85,9 @@ class FileSink(Sink):
             raise CannotCreate(f"{name}: another sink, of this process or of another, is writing it") from None
         except OSError as error:  # some network file systems cannot
             log.warning("%s cannot be locked (%s): see to it that nobody else writes it", name, error.strerror)
+        # `express dlq` puts a file that it has removed from in the place of the one that was opened here: what is written to that is lost
+        if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._path)):
+            raise CannotCreate(f"{name}: it was replaced while it was opened; start again")
         self._size = self._whole_lines()
         try:
             os.ftruncate(self._descriptor, self._size)

@@ -143,6 +143,48 @@ async def test_kafka_removes_from_the_beginning_only_and_says_so(kafka: Kafka) -
         assert len(await letters(box)) == 4
 
 
+async def test_what_could_not_be_removed_afterwards_is_not_sent(kafka: Kafka, tmp_path: Path) -> None:
+    """Otherwise it would be sent, stay, and be sent again by whoever tries once more."""
+    place, target = f"kafka://{kafka.servers}/{kafka.topic(1)}", f"queue:{tmp_path}/orders.db"
+    await bury(place)
+    sink = registry.open_sink(addresses.parse(target), SinkOptions(name="test"))
+    async with Opened(place) as box:
+        found = await letters(box)
+        with pytest.raises(ConfigurationError, match="which is to stay"):
+            await send(box, found[1:], sink, keep=False, sent=lambda count: None)
+        await send(box, found[1:], sink, keep=True, sent=lambda count: None)
+        assert len(await letters(box)) == 4
+    await sink.stop()
+    async with Opened(target) as box:
+        assert len(await letters(box)) == 3, "what was kept was sent once"
+
+
+async def test_a_file_that_was_put_in_place_anew_while_it_was_opened_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sink that opened the old file and locked it after it was gone would write into nowhere."""
+    import fcntl
+
+    place = f"file:{tmp_path}/dead.jsonl"
+    await bury(place)
+    flock = fcntl.flock
+
+    def late(descriptor: int, how: int) -> None:
+        (tmp_path / "new").write_bytes((tmp_path / "dead.jsonl").read_bytes())
+        (tmp_path / "new").replace(tmp_path / "dead.jsonl")
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    sink = registry.open_sink(addresses.parse(place), SinkOptions(name="test", for_dead_letters=True))
+    with pytest.raises(ConnectionFailed, match="it was replaced while it was opened"):
+        await sink.start(lambda entries: None, lambda entry, reason: None, lambda error: None)
+    await sink.stop()
+    async with Opened(place) as box:
+        with pytest.raises(ConfigurationError, match="written anew"):
+            await box.remove(["x"])
+        assert len(await letters(box)) == 4
+
+
 async def test_records_that_are_sent_again_are_the_original_ones_and_leave_the_box(address: Address, tmp_path: Path) -> None:
     place, target = address(), f"queue:{tmp_path}/orders.db"
     await bury(place)
