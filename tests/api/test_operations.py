@@ -94,7 +94,7 @@ def test_an_explicit_port_in_use_is_an_error_that_names_it(endpoint: Operations)
         with pytest.raises(ConnectionFailed) as raised:
             endpoint.start(listen)
     assert str(raised.value) == (
-        f"the operations endpoint cannot listen on {listen}: the port is in use; name another one, or none for a free one"
+        f"the operations endpoint cannot listen on {listen}: the port is in use; name another one, or none at all for a free one"
     )
 
 

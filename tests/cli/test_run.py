@@ -289,7 +289,7 @@ def test_an_explicit_port_in_use_is_one_sentence(folder: Path) -> None:
         result = express(*RUN, "--dead-letter", "drop:", "--ops", listen, cwd=folder)
     assert result.returncode == 69
     assert result.stderr == (
-        f"express: the operations endpoint cannot listen on {listen}: the port is in use; name another one, or none for a free one\n"
+        f"express: the operations endpoint cannot listen on {listen}: the port is in use; name another one, or none at all for a free one\n"
     )
 
 
