@@ -70,8 +70,7 @@ clean:  ## remove what the other verbs made
 define install
 	@test -n "$(PYTHON)" || { echo "make: no usable Python found: Express needs Python >= 3.11 with venv (on Debian: python3-venv); name one with make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(BIN)/python -c '$(USABLE)' 2>/dev/null || { echo "Making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
-	@echo "Installing $(1)"
-	@$(BIN)/python -m pip install --quiet --editable '$(1)'
+	@.ci/install $(BIN)/python '$(1)'
 endef
 
 $(VENV)/.runtime: pyproject.toml
