@@ -27,11 +27,13 @@ SHORTEST_COMMIT = 0.01  # seconds; a commit tick is paid per process, not per ev
 
 
 class Workflow(msgspec.Struct, frozen=True, kw_only=True):
-    """A definition, the files of functions its Tasks call, and the values of its ``${Placeholders}``."""
+    """A definition, the files of functions its Tasks call, and the values of its ``${Placeholders}``. ``aws``: the connection that its
+    integrations with AWS's services use; without it the only one of that kind."""
 
     definition: str
     functions: tuple[str, ...] = ()
     substitutions: dict[str, Any] = {}
+    aws: str | None = None
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +148,16 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
     return Configuration(settings=settings, directory=path.parent, where=document.where)
 
 
+def connections_of(settings: Settings, workflow: Workflow) -> dict[str, AnyConnection]:
+    """What the Tasks of a workflow may reach, by name: of several connections to AWS the one that it says."""
+    given = {name: connection.only for name, connection in settings.connections.items()}
+    return {
+        name: connection
+        for name, connection in given.items()
+        if connection is not None and (workflow.aws in (None, name) or not isinstance(connection, AwsConnection))
+    }
+
+
 def host_and_port(text: str) -> tuple[str, int]:
     """``127.0.0.1:9464``, ``[::1]:9464`` or ``:9464`` (every address) taken apart; ValueError with what was expected."""
     host, colon, port = text.rpartition(":")
@@ -203,6 +215,11 @@ class _Validation:
             self._file(("workflows", name, "definition"), workflow.definition)
             for number, functions in enumerate(workflow.functions):
                 self._file(("workflows", name, "functions", number), functions)
+            if workflow.aws is not None:
+                named = self._settings.connections.get(workflow.aws)
+                if named is None or named.aws is None:
+                    known = ", ".join(each for each, connection in self._settings.connections.items() if connection.aws) or "none"
+                    self._problem(("workflows", name, "aws"), f"there is no connection to AWS named {workflow.aws!r} (there are: {known})")
 
     def _connections(self) -> None:
         for name, connection in self._settings.connections.items():

@@ -66,8 +66,9 @@ def _aws(aws: AwsConnection) -> Iterator[tuple[Field, str]]:
         yield ("aws",), "session_token needs access_key_id and secret_access_key"
     if aws.profile is not None and aws.access_key_id is not None:
         yield ("aws",), "profile and access_key_id cannot both be given"
-    if aws.endpoint is not None and not aws.endpoint.startswith(("http://", "https://")):
-        yield ("aws", "endpoint"), f"expected http://HOST:PORT or https://HOST, found {aws.endpoint!r}"
+    for field, endpoint in [(("endpoint",), aws.endpoint), *((("endpoints", name), url) for name, url in aws.endpoints.items())]:
+        if endpoint is not None and not endpoint.startswith(("http://", "https://")):
+            yield ("aws", *field), f"expected http://HOST:PORT or https://HOST, found {endpoint!r}"
 
 
 def files(connection: Connection) -> Iterator[tuple[Field, str]]:

@@ -123,7 +123,7 @@ class Executor(Host):
         """Aborts what is left and ends the pools; waits only briefly for functions that do not end."""
         for execution in list(self._live):
             self.abort(execution)
-        for service in self._services.values():
+        for service in reversed(list(self._services.values())):  # what was made later may need what was made before
             await service.close()
         for timer in (self._timer, self._patience):
             if timer is not None:

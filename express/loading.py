@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from express.errors import ConfigurationError, DefinitionError, Problem
+from express.options import Connection
 from express.program import Program, compile  # noqa: A004 - the public name
 from express.tasks import function
 
@@ -54,12 +55,13 @@ def program_of(
     missing: Literal["error", "defer"] = "error",
     metrics: bool = True,
     trace: bool = False,
+    connections: Mapping[str, Connection] | None = None,
 ) -> Program:
     """A definition's program. OSError when the file cannot be read, DefinitionError with every problem, each with the file's name."""
     with path.open("rb"):
         pass  # what is wrong with the file itself is an OSError that names it
     try:
-        return compile(path, name or name_of(path), functions, substitutions, missing, metrics, trace)
+        return compile(path, name or name_of(path), functions, substitutions, missing, metrics, trace, connections)
     except DefinitionError as error:
         raise DefinitionError([located(path, problem) for problem in error.problems]) from error
 

@@ -50,10 +50,12 @@ class RedisConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class AwsConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An account of AWS, or a service that speaks its protocol at ``endpoint``. What is left out comes from where AWS's own tools find it:
-    the environment, a profile, the role of a machine or a pod."""
+    the environment, a profile, the role of a machine or a pod. ``endpoints`` are those of single services, by botocore's name or AWS's
+    (``lambda``, ``dynamodb``); they come before ``endpoint``."""
 
     region: str | None = None
     endpoint: str | None = None
+    endpoints: dict[str, str] = {}
     profile: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None

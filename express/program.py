@@ -21,6 +21,7 @@ from express.language import model
 from express.observers import recording
 from express.observers.metrics import BOUNDS, WorkflowMetrics
 from express.observers.recording import Recording
+from express.options import Connection
 from express.outcome import Outcome
 from express.runtime.context import Execution, Recorded
 from express.runtime.decoding import whole
@@ -33,6 +34,7 @@ VERSION = "0.1.0"
 
 Definition = Mapping[str, Any] | str | bytes | os.PathLike[str]
 Functions = Mapping[str, Callable[..., Any]]
+Connections = Mapping[str, Connection]
 
 
 class Program:
@@ -52,6 +54,7 @@ class Program:
         metrics: bool,
         trace: bool = False,
         rebind: Callable[[model.Fallible, Binding | None], Binding | None] | None = None,
+        connections: Connections | None = None,
     ) -> None:
         """``rebind`` may put another binding in the place of what a Task would call, or of all that is in a Parallel or Map (it is given
         None for those): tests put mocks there."""
@@ -59,7 +62,7 @@ class Program:
         self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
         states = all_states(workflow)
         self.states = tuple(state.name for state in states)
-        self._bound = _bind(states, functions or {}, missing)
+        self._bound = _bind(states, functions or {}, missing, connections or {})
         if rebind is not None:
             for state in states:
                 if isinstance(state, model.Fallible) and (binding := rebind(state, self._bound.get(state.location))) is not None:
@@ -179,14 +182,16 @@ class Program:
         return value, execution
 
 
-def _bind(states: list[model.State], functions: Functions, missing: Literal["error", "defer"]) -> dict[str, Binding]:
+def _bind(
+    states: list[model.State], functions: Functions, missing: Literal["error", "defer"], connections: Connections
+) -> dict[str, Binding]:
     """What each Task calls, by the state's location; DefinitionError with everything that nobody provides."""
     bound: dict[str, Binding] = {}
     problems = []
     for state in states:
         if isinstance(state, model.Task):
             try:
-                bound[state.location] = bind(state.resource, state.parameters, functions, missing)
+                bound[state.location] = bind(state.resource, state.parameters, functions, missing, connections)
             except ResourceMissing as error:
                 problems.append(Problem("ERROR", "RESOURCE_MISSING", f"{state.location}/Resource", str(error)))
     if problems:
@@ -211,16 +216,18 @@ def compile(  # noqa: A001 - the word for it
     missing: Literal["error", "defer"] = "error",
     metrics: bool = True,
     trace: bool = False,
+    connections: Connections | None = None,
 ) -> Program:
     """A definition (a mapping, JSON or YAML text, or a path) as a Program; DefinitionError with all its problems.
 
+    ``connections``: what Tasks may reach beside functions, by name; a definition holds no address and no secret.
     ``trace``: ``run`` and ``execute`` can record what every state sees and does; without it the code has nothing to do with that.
     """
     loaded = language.load(definition, substitutions)
     refused = [] if loaded.workflow is None else language.refusals(loaded.workflow)
     if loaded.workflow is None or refused:
         raise DefinitionError([*loaded.problems, *refused])
-    return Program(loaded.workflow, name or _name(definition), functions, missing, metrics=metrics, trace=trace)
+    return Program(loaded.workflow, name or _name(definition), functions, missing, metrics=metrics, trace=trace, connections=connections)
 
 
 def _name(definition: Any) -> str:

@@ -17,7 +17,7 @@ import uvloop
 from express import dispatcher, registry
 from express.addresses import Address
 from express.api.operations import Operations
-from express.config import Configuration, Route, validate
+from express.config import Configuration, Route, connections_of, validate
 from express.dispatcher import Dispatcher, Summary
 from express.errors import ConfigurationError, DefinitionError, Problem
 from express.executor import Executor
@@ -89,7 +89,10 @@ def prepare(configuration: Configuration) -> list[Part]:
             missing = "error" if all(file.is_file() for file in files) else "defer"
         try:
             functions = functions_of(file for file in files if missing == "error" or file.is_file())
-            programs[name] = program_of(directory / workflow.definition, functions, name, workflow.substitutions, missing)
+            reach = connections_of(configuration.settings, workflow)
+            programs[name] = program_of(
+                directory / workflow.definition, functions, name, workflow.substitutions, missing, connections=reach
+            )
         except ConfigurationError as error:
             problems += error.problems
             cause = error

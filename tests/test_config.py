@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from express.config import Api, Configuration, Route, Settings, host_and_port, load, validate
+from express.config import Api, Configuration, Route, Settings, connections_of, host_and_port, load, validate
 from express.errors import ConfigurationError
 from express.options import KafkaConnection, RedisConnection
 from express.registry import SINKS, SOURCES
@@ -257,6 +258,10 @@ WRONG = {
         "connections: {a: {kafka: {servers: ['x:y']}}}\n",
         "express.yaml:1: connections.a.kafka.servers[0]: expected HOST:PORT, found 'x:y'",
     ),
+    "endpoint of one service": (
+        "connections: {a: {aws: {endpoints: {sqs: 'localhost:4566'}}}}\n",
+        "express.yaml:1: connections.a.aws.endpoints.sqs: expected http://HOST:PORT or https://HOST, found 'localhost:4566'",
+    ),
     "connection of no kind": ("connections: {a: {}}\n", "express.yaml:1: connections.a: expected one of kafka, redis and aws"),
     "connection of two kinds": (
         "connections: {a: {redis: {server: x}, kafka: {servers: [x]}}}\n",
@@ -400,3 +405,13 @@ def test_a_file_that_is_something_else_altogether_is_one_configuration_error(fol
     with pytest.raises(ConfigurationError) as raised:
         load(folder / "express.yaml", {})
     assert all("\n" not in problem and str(folder) in problem for problem in raised.value.problems)
+
+
+def test_a_workflow_says_which_of_several_connections_to_aws_its_tasks_use(folder: Path) -> None:
+    connections = "connections: {one: {aws: {region: eu-west-1}}, two: {aws: {region: us-east-1}}, streams: {redis: {server: 'r:1'}}}\n"
+    settings = read(folder, connections + MINIMAL).settings
+    (workflow,) = settings.workflows.values()
+    assert list(connections_of(settings, workflow)) == ["one", "two", "streams"]
+    assert list(connections_of(settings, msgspec.structs.replace(workflow, aws="two"))) == ["two", "streams"]
+    text = connections + MINIMAL.replace("definition: ", "aws: streams, definition: ")
+    assert "there is no connection to AWS named 'streams' (there are: one, two)" in problems(folder, text)[0]

@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "express.reports": {"express.language"},
     # what generated code runs on: no language, no compiler
     "express.runtime": {"express.clock", "express.tasks"},
-    "express.tasks": {"express.runtime", "express.clock", "express.language.model"},
+    "express.tasks": {"express.runtime", "express.clock", "express.language.model", "express.options"},
     "express.outcome": {"express.runtime"},
     "express.observers": {"express.units"},
     "express.observers.recording": {"express.runtime.values"},
@@ -47,6 +47,7 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime",
         "express.tasks",
         "express.observers",
+        "express.options",
         "express.executor",
         "express.outcome",
     },
@@ -107,7 +108,7 @@ ROOMS: dict[str, set[str]] = {
         "express.turns",
         "express.dead_letter_limit",
     },
-    "express.loading": {"express.program", "express.tasks"},
+    "express.loading": {"express.options", "express.program", "express.tasks"},
     "express.dlq": {
         "express.addresses",
         "express.commits",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
+from express.options import Connection
 from express.runtime.context import Execution
 from express.runtime.failures import StateError
 from express.runtime.suspensions import Call
@@ -41,19 +43,51 @@ class ResourceMissing(LookupError):  # noqa: N818 - named for what happened
     """Nothing here provides a resource. The message is one sentence for the definition's author."""
 
 
+# Who binds what calls over a network: by the resource's ``service:action``, or by the service alone (``aws-sdk`` for all of them). Each
+# is ``bind(resource: Resource, parameters, connections) -> Binding``, and raises ResourceMissing with a sentence when it needs a connection
+# that is not there.
+INTEGRATIONS: dict[str, str] = {}
+
+
 def bind(
-    resource: str, parameters: Any, functions: Mapping[str, Callable[..., Any]], missing: Literal["error", "defer"] = "error"
+    resource: str,
+    parameters: Any,
+    functions: Mapping[str, Callable[..., Any]],
+    missing: Literal["error", "defer"] = "error",
+    connections: Mapping[str, Connection] | None = None,
 ) -> Binding:
-    """The binding of a Task's ``resource``, given its Parameters (an expression of the model, or None) and the functions there are.
+    """The binding of a Task's ``resource``, given its Parameters (an expression of the model, or None), the functions there are and the
+    named connections that it may use.
 
     ``functions`` maps names or ARNs to callables or to what ``@express.function`` made. Without a provider: ResourceMissing, or with
     ``missing="defer"`` a binding that fails as AWS does when it is reached.
     """
     from express.tasks import lambdas
 
-    binding = lambdas.bind(resource, parameters, functions)
+    binding: Binding | None = lambdas.bind(resource, parameters, functions)
+    if binding is not None:
+        return binding
+    reason = lambdas.missing(resource, parameters, functions)
+    try:
+        binding = _integration(resource, parameters, connections or {})
+    except ResourceMissing as error:
+        reason = str(error)
     if binding is not None:
         return binding
     if missing == "defer":
         return lambdas.Missing(resource, parameters)
-    raise ResourceMissing(lambdas.missing(resource, parameters, functions))
+    raise ResourceMissing(reason)
+
+
+def _integration(arn: str, parameters: Any, connections: Mapping[str, Connection]) -> Binding | None:
+    """The binding of what calls over a network, None if ``arn`` is nothing of the kind."""
+    from express.tasks.integration import resource
+
+    found = resource(arn)
+    if found is None:
+        return None
+    where = INTEGRATIONS.get(found.name) or INTEGRATIONS.get(found.service) or INTEGRATIONS.get(found.service.partition(":")[0])
+    if where is None:
+        return None
+    binder: Callable[..., Binding] = pkgutil.resolve_name(where)
+    return binder(found, parameters, connections)
