@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 from aiokafka import errors
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.struct import Struct
 
+from express import kafka_access
 from express.addresses import Address
 from express.errors import ConfigurationError, ConnectionFailed, ExpressError
 from express.options import Connection, KafkaConnection
@@ -164,6 +166,8 @@ async def connected(steps: Coroutine[Any, Any, Any], where: Endpoint, group: str
     except TimeoutError as error:
         raise ConnectionFailed(f"Kafka at {where.servers} did not answer within {seconds:.0f} s") from error
     except (errors.KafkaError, OSError) as error:
+        if isinstance(error, errors.KafkaConnectionError) and (refused := await kafka_access.refusal(where.client)):
+            raise ConnectionFailed(refused.sentence) from refused.error
         raise ConnectionFailed(sentence(error, where, group)) from error
 
 
@@ -224,8 +228,21 @@ class Sparing(logging.Filter):
         return True
 
 
+class Discreet(logging.Filter):
+    """At level debug aiokafka writes whole requests and answers: a password that is sent as it is, and events. Their names are enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(type(each).__name__ if isinstance(each, Struct) else each for each in record.args)
+        return True
+
+
 def spare() -> None:
-    """Installs Sparing on the loggers of aiokafka that repeat themselves; once, however often it is called."""
+    """Installs Sparing on the loggers of aiokafka that repeat themselves, Discreet on the one that says too much; once, however often it
+    is called."""
+    wire = logging.getLogger("aiokafka.conn")
+    if not any(isinstance(known, Discreet) for known in wire.filters):
+        wire.addFilter(Discreet())
     for name in ("", ".conn", ".consumer.consumer", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender"):
         logger = logging.getLogger(f"aiokafka{name}")
         if not any(isinstance(known, Sparing) for known in logger.filters):

@@ -97,7 +97,8 @@ ROOMS: dict[str, set[str]] = {
     "express.queue": set(),  # the file of an embedded queue: its source, its sink and those who send
     "express.aws": CONTRACTS,  # what the sources and sinks at AWS share
     "express.redis": CONTRACTS,  # what the Redis source and the Redis sink share
-    "express.kafka": CONTRACTS,  # what the Kafka source and the Kafka sink share
+    "express.kafka": CONTRACTS | {"express.kafka_access"},  # what the Kafka source and the Kafka sink share
+    "express.kafka_access": set(),
     "express.connections": CONTRACTS,
     "express.config": {
         "express.connections",
@@ -193,6 +194,7 @@ LIBRARIES: dict[str, set[str]] = {
         "consumers.kafka_records",
         "express.dlq.kafka",
         "express.kafka",
+        "express.kafka_access",
         "express.sinks.kafka",
     },
     "redis": {"consumers.redis", "express.dlq.redis", "express.redis", "express.sinks.redis"},

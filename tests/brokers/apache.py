@@ -52,6 +52,7 @@ class Cluster:
     """Brokers that can be stopped, killed and started again, each by its number from 0.
 
     ``settings`` are added to server.properties, ``prefix`` stands before the command (taskset); ``quick`` starts sooner and runs slower.
+    ``listeners``: names and ports of more, whose security ``settings`` say (one broker only).
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Cluster:
         settings: Mapping[str, str] | None = None,
         prefix: Sequence[str] = (),
         quick: bool = True,
+        listeners: Mapping[str, int] | None = None,
     ) -> None:
         self.heap, self.prefix, self.quick, self.jars, self.home = heap, prefix, quick, jars(), folder()
+        self.listeners = listeners or {}
         self.nodes = [Node(number, free_port(), free_port(), self.home / f"broker-{number}") for number in range(brokers)]
         self.servers = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -78,12 +81,13 @@ class Cluster:
     def _properties(self, node: Node, settings: Mapping[str, str]) -> str:
         voters = ",".join(f"{other.number}@127.0.0.1:{other.controller}" for other in self.nodes)
         copies = str(min(3, len(self.nodes)))
+        more = "".join(f",{name}://127.0.0.1:{port}" for name, port in self.listeners.items())
         values = {
             "process.roles": "broker,controller",
             "node.id": str(node.number),
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller}{more}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}{more}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(node.home / "data"),
             "auto.create.topics.enable": "false",

@@ -7,13 +7,19 @@ mock.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tests.brokers import apache, aws_server, redis_server
 from tests.brokers.kafka_bed import Kafka
+
+if TYPE_CHECKING:
+    from tests.brokers.secured_kafka import SecuredKafka
 
 CHOICE = os.environ.get("EXPRESS_TEST_KAFKA", "")
 
@@ -53,15 +59,23 @@ def redis(redis_session: redis_server.Server) -> redis_server.Server:
     return redis_session
 
 
+def _open(kind: str, folder: Path) -> Kafka:
+    if kind == "apache" and importlib.util.find_spec("cryptography"):
+        from tests.brokers.secured_kafka import SecuredKafka
+
+        return SecuredKafka(folder)
+    return Kafka.open(kind, CHOICE)
+
+
 @pytest.fixture(scope="session")
-def kafka_session() -> Iterator[Kafka]:
+def kafka_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     kind, _ = chosen()
     if kind == "mock":
         from tests.brokers import mock
 
         if why := mock.missing():
             pytest.skip(f"no Kafka broker: {apache.missing()}, and {why}")
-    bed = Kafka.open(kind, CHOICE)
+    bed = _open(kind, tmp_path_factory.mktemp("certificates"))
     try:
         yield bed
     finally:
@@ -75,6 +89,14 @@ def kafka(request: pytest.FixtureRequest, kafka_session: Kafka) -> Iterator[Kafk
         pytest.skip("needs a real Kafka broker: librdkafka's mock cluster has groups of one member only")
     yield kafka_session
     kafka_session.mend()
+
+
+@pytest.fixture
+def secured_kafka(kafka: Kafka) -> SecuredKafka:
+    """The session's broker by its listeners with TLS and SASL."""
+    if not hasattr(kafka, "authority"):
+        pytest.skip("needs a Kafka broker with TLS that the tests start themselves, with java and mvn")
+    return cast("SecuredKafka", kafka)
 
 
 @pytest.fixture
