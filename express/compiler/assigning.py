@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from express.compiler import data, shaping
 from express.compiler.facts import bound
-from express.compiler.source import Piece
+from express.compiler.source import Display, Leaf, Piece, call, literal
 from express.compiler.variables import reads
 from express.language.model import ArrayTemplate, Assignments, Call, Expression, Jsonata, ObjectTemplate, Path, State
-from express.runtime.limits import PAYLOAD
+from express.runtime.limits import PAYLOAD, VARIABLES
 
 if TYPE_CHECKING:
     from express.compiler.flow import Frame
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 class Assigned(msgspec.Struct):
     """What an Assign has computed. ``variables`` are names with their locals; ``held`` are pairs of such a local and the one that has its
-    new value until the state ends; ``captures``: parts of the state's data or result are now a variable's, too, ``whole``: all of it."""
+    new value until the state ends; ``captures``: parts of the state's data or result are now a variable's, too, ``whole``: all of it.
+    ``sizes`` is the local with their sizes, where all variables are counted."""
 
     variables: tuple[tuple[str, str], ...] = ()
     held: tuple[tuple[str, str], ...] = ()
     captures: bool = False
     whole: bool = False
+    sizes: str | None = None
 
 
 def assign(
@@ -62,11 +64,18 @@ def assign(
         values = targets[0] if len(targets) == 1 else f"[{', '.join(targets)}]"
         with frame.source.block(f"if not {shaping.measure(sum(sizes))}({values}, {PAYLOAD}):"):
             frame.source.line(f"raise too_large({shaping.text(frame, state.name)})")
+    weights = None
+    if frame.unit.stored:
+        frame.unit.because(state, "check", f"all variables together may have more than {VARIABLES // 1_048_576} MiB")
+        weights = frame.names.new(state.name, "_sizes")
+        new = Display("[", tuple(("", Leaf(target)) for target in targets), "]")
+        frame.source.statement(f"{weights} = ", call("weigh", "stored", shaping.text(frame, state.name), _named(assignments), new))
     return Assigned(
         tuple((name, local) for (name, _), local in zip(assignments, variables, strict=True)),
         tuple(zip(variables, targets, strict=True)) if hold else (),
         any(captures(node) for _, node in assignments),
         any(data.holds_whole_input(node) for _, node in assignments),
+        weights,
     )
 
 
@@ -74,10 +83,17 @@ def commit(frame: Frame, assigned: Assigned) -> None:
     """The state has computed everything: its variables get their new values."""
     for variable, value in assigned.held:
         frame.source.line(f"{variable} = {value}")
+    if assigned.sizes is not None:
+        frame.source.statement("", call("keep", "stored", _named(assigned.variables), assigned.sizes))
     frame.traces.assigned(assigned.variables)
     facts, new = frame.facts, {local for _, local in assigned.variables}
     known = {key: local for key, local in facts.known.items() if key[0] not in new}
     frame.facts = replace(facts, known=known, own=facts.own and not assigned.whole, exclusive=facts.exclusive and not assigned.captures)
+
+
+def _named(assignments: Iterable[tuple[str, object]]) -> Piece:
+    """The names of variables, as a list."""
+    return Display("[", tuple(("", Leaf(literal(name))) for name, _ in assignments), "]")
 
 
 def _value(name: str, node: Expression, scope: data.Scope, place: str) -> Piece:

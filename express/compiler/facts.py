@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from express.compiler import queries
-from express.compiler.queries import ENDLESS
+from express.compiler.queries import ENDLESS, ITEM, SHORT, SHORT_CONTEXT
 from express.language.model import (
     ArrayTemplate,
     Call,
@@ -27,13 +27,6 @@ from express.language.model import (
 )
 from express.runtime.limits import PAYLOAD
 from express.runtime.values import size
-
-SHORT = 512  # bytes that these fields of the Context Object never reach
-SHORT_CONTEXT = frozenset({
-    ("Execution", "Id"), ("Execution", "Name"), ("Execution", "StartTime"), ("Execution", "RoleArn"),
-    ("State", "Name"), ("State", "EnteredTime"), ("State", "RetryCount"), ("Map", "Item", "Index"),
-    ("StateMachine", "Id"), ("StateMachine", "Name"),
-})  # fmt: skip
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -61,10 +54,12 @@ class Bounded(Protocol):
 Variables = Mapping[str, Bounded]  # by name
 
 
-def bound(node: Expression, data: int, variables: Variables) -> int:
-    """The most bytes that the value of an expression has as JSON, when ``$`` has at most ``data``."""
+def bound(node: Expression, data: int, variables: Variables, item: Path | None = None) -> int:
+    """The most bytes that the value of an expression has as JSON, when ``$`` has at most ``data``.
+
+    ``item`` is the path of the array that a Map takes its items from, where they are parts of ``$``."""
     whole: list[Path] = []
-    fixed = _fixed(node, data, variables, whole)
+    fixed = _fixed(node, data, variables, whole, item)
     paths = [path for path in whole if path.root == "$"]
     # Parts that do not overlap are together no larger than the whole, with their names and brackets to spare
     if _apart(paths):
@@ -73,14 +68,14 @@ def bound(node: Expression, data: int, variables: Variables) -> int:
     return fixed + data * len(paths)
 
 
-def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path]) -> int:
+def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path], item: Path | None) -> int:
     """The bytes around the paths of an expression; definite paths are collected in ``paths``."""
     if isinstance(node, Literal):
         return size(node.value)
     if isinstance(node, ObjectTemplate):
-        return 2 + sum(size(name) + 2 + _fixed(inner, data, variables, paths) for name, inner in node.fields)
+        return 2 + sum(size(name) + 2 + _fixed(inner, data, variables, paths, item) for name, inner in node.fields)
     if isinstance(node, ArrayTemplate):
-        return 2 + sum(1 + _fixed(inner, data, variables, paths) for inner in node.items)
+        return 2 + sum(1 + _fixed(inner, data, variables, paths, item) for inner in node.items)
     if isinstance(node, Path):
         if node.root == "$" and all(isinstance(segment, (Name, Index)) for segment in node.segments):
             paths.append(node)
@@ -88,7 +83,11 @@ def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path])
         if any(isinstance(segment, (Descendants, Union)) for segment in node.segments[:-1]) or _several(node.segments):
             return ENDLESS  # what lies deep is selected once for every level around it, and [0,0,0] selects one item three times
         if node.root == "$$":
-            names = tuple(segment.name for segment in node.segments if isinstance(segment, Name))
+            names = tuple(segment.name if isinstance(segment, Name) else None for segment in node.segments)
+            of = queries.of_item(names, node.segments, item)
+            if of is not None and all(isinstance(segment, (Name, Index)) for segment in node.segments):
+                paths.append(of)
+                return 0
             return SHORT if names in SHORT_CONTEXT else 2 * PAYLOAD
         if node.root == "$":
             return 2 * data
@@ -96,8 +95,8 @@ def _fixed(node: Expression, data: int, variables: Variables, paths: list[Path])
         most = 0 if variable is None else variable.bound
         return most if all(isinstance(segment, (Name, Index)) for segment in node.segments) else 2 * most
     if isinstance(node, Jsonata):
-        return queries.fixed(node, variables, paths)
-    return _call(node, data, variables)
+        return queries.fixed(node, variables, paths, item)
+    return _call(node, data, variables, item)
 
 
 def _several(segments: tuple[Segment, ...]) -> bool:
@@ -106,7 +105,7 @@ def _several(segments: tuple[Segment, ...]) -> bool:
     return isinstance(last, Union) and not all(isinstance(member, Name) for member in last.members)
 
 
-def _call(node: Call, data: int, variables: Variables) -> int:
+def _call(node: Call, data: int, variables: Variables, item: Path | None) -> int:
     """Intrinsics: a text in a text has its quotes escaped, an array in pieces has more brackets."""
     if node.function in ("MathAdd", "MathRandom", "ArrayLength", "ArrayContains"):
         return 24
@@ -116,7 +115,7 @@ def _call(node: Call, data: int, variables: Variables) -> int:
         return 16_384
     if node.function in ("Base64Encode", "Base64Decode"):
         return 65_536
-    inside = 64 + sum(2 + bound(argument, data, variables) for argument in node.arguments)
+    inside = 64 + sum(2 + bound(argument, data, variables, item) for argument in node.arguments)
     return inside if node.function in ("Array", "JsonMerge", "ArrayGetItem", "ArrayUnique") else 4 * inside
 
 
@@ -148,7 +147,15 @@ def _apart(paths: list[Path]) -> bool:
     keys = sorted(tuple(str(getattr(segment, "name", getattr(segment, "index", ""))) for segment in path.segments) for path in paths)
     if any(isinstance(segment, Index) and segment.index < 0 for path in paths for segment in path.segments) and len(paths) > 1:
         return False  # [-1] may be [3]
+    if any(_same_item(path, other) for path in paths if ITEM in path.segments for other in paths):
+        return False
     return all(key != after[: len(key)] for key, after in pairwise(keys))
+
+
+def _same_item(path: Path, other: Path) -> bool:
+    """Whether the item that ``path`` is about may be the one that ``other`` counts, or in what it selects of all of them."""
+    place = path.segments.index(ITEM)
+    return other.segments[:place] == path.segments[:place] and other.segments[place : place + 1] not in ((), (ITEM,))
 
 
 def _wrapping(path: Path) -> int:

@@ -89,7 +89,7 @@ class Flow:
         self._drivers: dict[int, str] = {}  # by group
         self._unwritten: list[str] = []
         self._inner: list[Flow] = []
-        given = ["data", "execution", *(item or ()), *self.variables.given, *unit.traces.carried]
+        given = ["data", "execution", *(item or ()), *self.variables.given, *unit.traces.carried, *unit.stored]
         self._parameters = ["raw" if unit.text else "data", "execution"] if kind == "root" else given
         since = ["since"] if measures.on else []
         self._carried = [*given, *self.variables.own, *since, *(["begun"] if since and kind == "root" else [])]
@@ -171,6 +171,8 @@ class Flow:
                 source.line("data = decode(raw)")
         if self.variables.unset:
             source.line(" = ".join([*self.variables.unset, "UNSET"]))
+        if self.unit.stored:
+            source.line(f"stored = storage({'None' if self.kind == 'root' else 'stored'})")
         self.measures.start(root=self.kind == "root")
 
     def _write(self, head: str, name: str, *, first: bool) -> None:
@@ -293,6 +295,8 @@ class Flow:
             self.measures.end()
         else:
             self.measures.handed_on()
+            if self.unit.stored:
+                source.line("release(stored)")
         source.line("return data" if frame.head not in self.plan.group else f"return None, {', '.join(self._handed_on)}")
 
     def _end_with_text(self, frame: Frame) -> None:

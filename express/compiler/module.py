@@ -19,10 +19,12 @@ from express.compiler.projection import Projection
 from express.compiler.safety import check
 from express.compiler.source import Line
 from express.compiler.unit import About, Binding, Unit
+from express.compiler.variables import most_stored
 from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
-from express.runtime import access, branches, comparisons, intrinsics, jsonata, jsonata_names, paths, suspensions, values, variables
+from express.runtime import access, branches, comparisons, intrinsics, jsonata, jsonata_names, paths, stored, suspensions, values, variables
 from express.runtime.decoding import OTHER_FORM, projector, whole
 from express.runtime.failures import StateError
+from express.runtime.limits import VARIABLES
 
 
 class Module(msgspec.Struct):
@@ -65,13 +67,14 @@ RUNTIME: dict[str, Any] = {
     "copy": values.copy, "adopt": values.adopt, "at_most": values.at_most, "at_most_shared": values.at_most_shared,
     "NUMBERS": access.NUMBERS, "CONTAINERS": values.CONTAINERS, "item": paths.item, "put": paths.put, "selects": paths.selects,
     "UNSET": variables.UNSET, "assigned": variables.assigned, "those_set": variables.those_set,
+    "storage": stored.storage, "weigh": stored.weigh, "keep": stored.keep, "emptied": stored.emptied, "release": stored.release,
     "present": access.present, "array_of": access.array, "text_of": access.text, "seconds_of": access.seconds_of, "until": access.until,
     "count_of": access.count_of, "items_of": access.items_of, "moment": access.moment,
     "dumps": values.dumps, "encode": orjson.dumps, "decode": whole, "project": None, "OTHER_FORM": OTHER_FORM,
      "len": len, "TypeError": TypeError,
     # what waits
     "sleep": suspensions.sleep, "breathe": suspensions.breathe, "call": suspensions.call, "call_inline": suspensions.call_inline,
-    "parallel": branches.parallel, "each": branches.each,
+    "parallel": branches.parallel, "each": branches.each, "measured": branches.measured,
     # time
     "clock": perf_counter, "bucket": bisect_left,
 }  # fmt: skip
@@ -119,6 +122,8 @@ def generate(
     unit.reveals_input = any(data.mentions(state, "Execution", "Input") for state in all_states(workflow))
     unit.text = text
     plans = Plans(unit.bindings)
+    if most_stored(workflow, plans) > VARIABLES:
+        unit.stored = ["stored"]
     projection = projections.of(plans.of(workflow)) if text and not unit.reveals_input else None
     if projection is not None:
         unit.projects = True

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from express.language import jsonata_nodes as nodes
-from express.language.model import Index, Jsonata, Name, Path
+from express.language.model import Index, Jsonata, Name, Path, Segment
 from express.runtime.limits import PAYLOAD
 from express.runtime.values import size
 
@@ -37,6 +37,14 @@ _SMALL = {**dict.fromkeys(_NUMBERS, NUMBER), **dict.fromkeys(_BOOLEANS, 8), "typ
 # No larger than their arguments together, but for a few bytes
 _NO_LARGER = frozenset({"append", "merge", "keys", "distinct", "reverse", "sort", "filter", "sift", "lookup", "substring", "trim"})
 _MEMBERS = {"input": 0, "result": 1}  # of $states: as parts of one array they are no larger than that together
+INPUT = Path("$", (Index(_MEMBERS["input"]),), "$states.input")
+ITEM = Index(1 << 40)  # whichever item of an array that is
+SHORT = 512  # bytes that these fields of the Context Object never reach
+SHORT_CONTEXT = frozenset({
+    ("Execution", "Id"), ("Execution", "Name"), ("Execution", "StartTime"), ("Execution", "RoleArn"),
+    ("State", "Name"), ("State", "EnteredTime"), ("State", "RetryCount"), ("Map", "Item", "Index"),
+    ("StateMachine", "Id"), ("StateMachine", "Name"),
+})  # fmt: skip
 
 
 def picked(expression: Jsonata) -> Path | None:
@@ -51,14 +59,23 @@ def picked(expression: Jsonata) -> Path | None:
     return Path("$", tuple(Name(name) for name in names[1:]), expression.text)
 
 
-def fixed(expression: Jsonata, variables: Variables, paths: list[Path]) -> int:
+def fixed(expression: Jsonata, variables: Variables, paths: list[Path], item: Path | None = None) -> int:
     """As ``facts._fixed``: the bytes around what is picked from ``$states``; paths to that are added to ``paths``."""
-    return _Sizes(variables).fixed(expression.node, paths)
+    return _Sizes(variables, item).fixed(expression.node, paths)
+
+
+def of_item(names: tuple[str | None, ...], segments: tuple[Segment, ...], item: Path | None) -> Path | None:
+    """The path on the data that ``Map.Item.Value`` and what is behind it is, where ``item`` is the path of the array.
+
+    ``names`` and ``segments`` are of the Context Object."""
+    if item is None or names[:3] != ("Map", "Item", "Value"):
+        return None
+    return Path("$", (*item.segments, ITEM, *segments[3:]), "")
 
 
 class _Sizes:
-    def __init__(self, variables: Variables) -> None:
-        self._variables = variables
+    def __init__(self, variables: Variables, item: Path | None) -> None:
+        self._variables, self._item = variables, item
 
     def fixed(self, node: nodes.Node, paths: list[Path]) -> int:
         found = _FORMS.get(type(node))
@@ -82,7 +99,14 @@ class _Sizes:
             return ENDLESS
         if first.node.name != "states":
             return self.variable(first.node, paths) + brackets
-        if names[:1] in (["context"], ["errorOutput"]):
+        if names[:1] == ["context"]:
+            inside = tuple(names[1:])
+            of = of_item(inside, tuple(Name(name) for name in inside), self._item)
+            if of is None:
+                return SHORT if inside in SHORT_CONTEXT else 2 * PAYLOAD
+            paths.append(of)
+            return brackets
+        if names[:1] == ["errorOutput"]:
             return 2 * PAYLOAD
         if not names or names[0] not in _MEMBERS:
             return ENDLESS

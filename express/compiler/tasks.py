@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from express.compiler import assigning, data, failures, jsonata, shaping
 from express.compiler.assigning import Assigned
 from express.compiler.facts import bound, only_once
-from express.compiler.queries import ENDLESS
+from express.compiler.queries import ENDLESS, INPUT, picked
 from express.compiler.shaping import Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
 from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Path, Scalar, Task
+from express.language.paths import definite
 from express.runtime.limits import PAYLOAD
 
 if TYPE_CHECKING:
@@ -269,17 +270,21 @@ class _Parallel:
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame = self.state, self.frame
-        variable = scope.variable
-        if state.parameters is not None:
-            payload = limited(frame, state, given(frame, state, scope), scope)
-            if flat(payload) != "given":
-                frame.source.statement("given = ", payload)
+        _emptied(frame)
+        payload: Piece = Leaf(scope.variable) if state.parameters is None else given(frame, state, scope)
+        payload = limited(frame, state, payload, scope)
+        variable = flat(payload)
+        if state.parameters is not None and variable != "given":
+            frame.source.statement("given = ", payload)
             variable = "given"
         if self.mock is not None:
             name = frame.unit.object(self.mock, state.name, "_mock")
             return Result(_called(frame, state, name, variable, attempt), ENDLESS)
         # Inside a Map, a branch is told the item; and the variables that it reads
-        besides = [[*(frame.item or ()), *entry.given, *frame.traces.inside(str(index))] for index, entry in enumerate(self.entries)]
+        besides = [
+            [*(frame.item or ()), *entry.given, *frame.traces.inside(str(index)), *frame.unit.stored]
+            for index, entry in enumerate(self.entries)
+        ]
         items = ["".join(f", {name}" for name in more) for more in besides]
         if all(entry.plain for entry in self.entries):
             calls = tuple(("", Leaf(f"{entry.name}({variable}, execution{item})")) for entry, item in zip(self.entries, items, strict=True))
@@ -304,6 +309,7 @@ class _Map:
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
+        _emptied(frame)
         read = getattr(self.mock, "items", None)  # by an ItemReader, so it is said
         if read is not None:
             source.line(f"items = {frame.unit.object(read, state.name, '_read')}")
@@ -317,6 +323,8 @@ class _Map:
             with source.block(f"def {maker}({', '.join(self.item)}):"):
                 source.statement("return ", data.expression(state.parameters, inner, "ItemSelector"))
             source.gap()
+        if read is None:
+            maker = self._measured(scope, maker)
         concurrency = number(frame, state.max_concurrency, scope, "MaxConcurrency")
         transitions = str(len(state.processor.states))
         if self.entry is None:
@@ -325,10 +333,47 @@ class _Map:
             if not isinstance(limit, Leaf):  # means something for a distributed Map only, but JSONata may fail
                 source.statement("", limit)
         body = self.entry.name
-        if besides := [*self.entry.given, *frame.traces.inside(self.item[0])]:
+        if besides := [*self.entry.given, *frame.traces.inside(self.item[0]), *frame.unit.stored]:
             given = ", ".join(["data", "execution", *self.item])
             body = f"lambda {given}: {body}({', '.join([given, *besides])})"
         return Result(call("await each", frame.unit.execution(), body, "items", concurrency, maker, transitions), ENDLESS)
+
+    def _measured(self, scope: data.Scope, maker: str) -> str:
+        """Inputs of iterations are measured one by one only where one could be too large, and the data is large enough for that."""
+        state, frame = self.state, self.frame
+        least = self._harmless(scope)
+        if least is None:
+            return maker
+        frame.unit.because(state, "check", "what an iteration gets may be too large: measured one by one where the data is large")
+        measured = frame.names.new(state.name, "_measured")
+        measuring = call("measured", maker, shaping.text(frame, state.name), "at_most_shared")
+        if least <= 0:
+            frame.source.statement(f"{measured} = ", measuring)
+            return measured
+        variable, size = scope.variable, shaping.received(frame.facts, state.input_path, scope)
+        if state.jsonata and state.parameters is None:
+            variable, size = "items", ENDLESS  # none of them is larger than all together
+        frame.source.line(f"{measured} = {maker}")
+        with frame.source.block(f"if not {shaping.measure(size)}({variable}, {least}):"):
+            frame.source.statement(f"{measured} = ", measuring)
+        return measured
+
+    def _harmless(self, scope: data.Scope) -> int | None:
+        """The most bytes of the effective input with which no iteration can get too much; None where none ever does."""
+        state, variables = self.state, scope.variables
+        received = shaping.received(self.frame.facts, state.input_path, scope)
+        node, allowed = state.parameters, PAYLOAD + WRAPPING
+        if node is None:
+            # Items of JSONPath are parts of something that has been measured
+            return PAYLOAD if state.items is not None and bound(state.items, received, variables) > allowed else None
+        item = _items_of(state)
+        if bound(node, received, variables, item) <= allowed:
+            return None
+        low, high = 0, min(received, PAYLOAD)  # the bound grows with the data
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if bound(node, middle, variables, item) <= allowed else (low, middle - 1)
+        return low
 
     def _mocked(self, scope: data.Scope, attempt: str, maker: str, concurrency: Piece) -> Result:
         """What is called instead gets the inputs of all iterations."""
@@ -363,6 +408,22 @@ class _Map:
         if isinstance(state.items, Jsonata):
             return jsonata.expression(state.items, scope, "Items", "array")
         return data.expression(state.items, scope, "Items")
+
+
+def _items_of(state: Map) -> Path | None:
+    """The path to the array whose items a Map takes, where they are parts of its effective input."""
+    if not state.jsonata:
+        return state.items_path if state.items_path.root == "$" and definite(state.items_path) else None
+    if state.items is None:
+        return INPUT
+    path = picked(state.items) if isinstance(state.items, Jsonata) else None
+    return None if path is None else replace(INPUT, segments=INPUT.segments + path.segments)
+
+
+def _emptied(frame: Frame) -> None:
+    """Nothing is left of what ran in this machine before."""
+    if frame.unit.stored:
+        frame.source.line("emptied(stored)")
 
 
 _ATTEMPTS: dict[type[Fallible], Callable[[Frame, Any], Attempt]] = {Task: _Task, Parallel: _Parallel, Map: _Map}

@@ -54,6 +54,7 @@ class Unit:
         self.looks_at_execution = False  # some line reads the execution
         self.reveals_input = False  # some line reads the Context Object's Execution.Input
         self.text = False  # events come as JSON text, and results go as JSON text
+        self.stored: list[str] = []  # the local that counts what all variables hold, in workflows where that could be too much
         self.projects = False  # events are decoded only as far as anybody looks at them
         self.reasons: dict[str, dict[tuple[About, str], None]] = {}  # by the state's location
 
@@ -80,5 +81,5 @@ class Unit:
 PARAMETERS = frozenset({
     "data", "execution", "since", "begun", "left", "seconds", "error", "failure", "result", "output", "given", "value", "attempt", "tries",
     "tried", "delay", "raw", "items", "index", "item_value", "entered_time", "turns", "step", "run", "timeout",
-    "fault",
+    "fault", "stored",
 })  # fmt: skip

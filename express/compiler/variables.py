@@ -6,15 +6,17 @@ one costs. Only where a state may be reached without it does it hold ``UNSET`` u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from express.compiler.facts import bound
-from express.compiler.graph import Plan
+from express.compiler.graph import Plan, Plans
 from express.compiler.names import Names
-from express.language.model import Assignments, Choice, Expression, Fallible, Jsonata, Machine, Path, State, Step
+from express.compiler.queries import ENDLESS
+from express.language.model import Assignments, Choice, Expression, Fallible, Jsonata, Literal, Machine, Map, Parallel, Path, State, Step
+from express.runtime.branches import CONCURRENCY
 from express.runtime.limits import PAYLOAD
 
 
@@ -36,12 +38,7 @@ class Variables:
         self, machine: Machine, plan: Plan, names: Names, around: Variables | None = None, certain: frozenset[str] = frozenset()
     ) -> None:
         outer: dict[str, Variable] = {} if around is None else around.known
-        values: dict[str, list[Expression]] = {}
-        for state in machine.states.values():
-            for name, node in (pair for assign in assigns(state) for pair in assign):
-                values.setdefault(name, []).append(node)
-        most = dict.fromkeys([*outer, *values], Variable("", PAYLOAD))
-        bounds = {name: min(PAYLOAD, max(bound(node, PAYLOAD, most) for node in nodes)) for name, nodes in values.items()}
+        bounds = _bounds(machine, outer)
         self.known: dict[str, Variable] = {**outer, **{name: Variable(names.new(name), size) for name, size in bounds.items()}}
         self.given: list[str] = []
         self.own: list[str] = []
@@ -81,6 +78,35 @@ def assigns(state: State) -> Iterator[Assignments]:
     elif isinstance(state, Fallible):
         for catcher in state.catch:
             yield catcher.assign
+
+
+def _bounds(machine: Machine, outer: Iterable[str]) -> dict[str, int]:
+    """The most bytes that each variable of a machine has as JSON; ``outer`` are the names of those around it."""
+    values: dict[str, list[Expression]] = {}
+    for state in machine.states.values():
+        for name, node in (pair for assign in assigns(state) for pair in assign):
+            values.setdefault(name, []).append(node)
+    most = dict.fromkeys([*outer, *values], Variable("", PAYLOAD))
+    return {name: min(PAYLOAD, max(bound(node, PAYLOAD, most) for node in nodes)) for name, nodes in values.items()}
+
+
+def most_stored(machine: Machine, plans: Plans, outer: frozenset[str] = frozenset()) -> int:
+    """The most bytes that all variables of a machine and of those inside it have at one time: branches and iterations that cannot wait
+    run one after the other, and take theirs with them."""
+    bounds = _bounds(machine, outer)
+    names = outer | bounds.keys()
+    inside = [0]
+    for state in machine.states.values():
+        if plans.mock(state) is not None:
+            continue
+        if isinstance(state, Map):
+            limit = state.max_concurrency.value if isinstance(state.max_concurrency, Literal) else ENDLESS
+            times = 1 if plans.of(state.processor).plain else limit or CONCURRENCY
+            inside.append(times * most_stored(state.processor, plans, names))
+        elif isinstance(state, Parallel):
+            most = [most_stored(branch, plans, names) for branch in state.branches]
+            inside.append(max(most) if all(plans.of(branch).plain for branch in state.branches) else sum(most))
+    return sum(bounds.values()) + max(inside)
 
 
 def _ways(state: State) -> Iterator[tuple[str | None, Assignments]]:

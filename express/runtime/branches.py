@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 from types import CoroutineType, coroutine
 from typing import Any
 
+from express.runtime.access import too_large
 from express.runtime.context import Execution
 from express.runtime.failures import ExecutionTimedOut
-from express.runtime.limits import TRANSITIONS_PER_BREATH
+from express.runtime.limits import PAYLOAD, TRANSITIONS_PER_BREATH
 from express.runtime.suspensions import TIMEOUT, Fiber, Host, Suspension
 
 # AWS runs at most 40 iterations of an inline Map at a time (Developer Guide, "Using Map state in Inline mode"); without a MaxConcurrency of
@@ -152,3 +153,15 @@ def each(
         return fork.results
     results: list[Any] = yield fork
     return results
+
+
+def measured(make_input: Callable[[int, Any], Any] | None, state: str, at_most: Callable[[Any, int], bool]) -> Callable[[int, Any], Any]:
+    """``make_input`` of ``each``, with every iteration's input measured against the 256 KiB; ``state`` is the Map's name."""
+
+    def made(index: int, item: Any) -> Any:
+        value = item if make_input is None else make_input(index, item)
+        if not at_most(value, PAYLOAD):
+            raise too_large(state)
+        return value
+
+    return made

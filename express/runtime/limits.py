@@ -6,6 +6,8 @@ from typing import Final
 
 # AWS, "Service quotas": input and output of a state, a task and an execution, as UTF-8 JSON
 PAYLOAD: Final = 262_144
+# AWS, "Passing data between states with variables": all variables of an execution together
+VARIABLES: Final = 10 * 1_048_576
 # AWS: an Express execution ends with States.Timeout after five minutes
 EXECUTION_SECONDS: Final = 300
 # AWS, StartExecution: the longest execution name
