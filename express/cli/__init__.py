@@ -155,6 +155,9 @@ def _explain(error: Exception) -> tuple[Exit, str]:
             return Exit.NO_INPUT, f"{name} is a directory, expected a file"
         case OSError():
             return Exit.IO, f"{error.filename or 'input or output'}: {error.strerror or error}"
+        case ExceptionGroup(exceptions=errors):
+            explained = [_explain(one) for one in errors]
+            return explained[0][0], "\n".join(text for _, text in explained)
         case sqlite3.Error():
             return Exit.IO, f"the queue could not be read or written: {error}"
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from express.cli import substitutions as values
-from express.cli.exits import Exit, usage
+from express.cli.exits import Exit, together, usage
 
 SHORT = "Say what is wrong with definitions."
 EXAMPLES = """
@@ -69,9 +69,17 @@ def command(
     for code in ignore or ():
         if (reason := unknown(code)) is not None:
             raise usage(f"--ignore {code}: {reason}")
-    found = []
-    for wanted in _wanted(definitions or [], configuration, values.parsed(substitute), tuple(functions or ())):
-        raw = sys.stdin.buffer.read() if wanted.path is None else wanted.path.read_bytes()
+    found: list[reports.Report] = []
+    missing: list[OSError] = []
+    all_wanted = _wanted(definitions or [], configuration, values.parsed(substitute), tuple(functions or ()))
+    for wanted in all_wanted:
+        raw = b""
+        try:
+            raw = sys.stdin.buffer.read() if wanted.path is None else wanted.path.read_bytes()
+        except OSError as error:
+            missing.append(error)
+            if form is Format.TEXT and len(all_wanted) == 1:
+                continue  # said on standard error, like everywhere
         problems = express.check(
             raw if wanted.path is None else wanted.path,
             wanted.substitutions,
@@ -83,6 +91,7 @@ def command(
         found.append(reports.Report(wanted.name, raw.decode(errors="replace"), problems))
     if shown := reports.FORMATS[form](found):
         print(shown)
+    together("files that cannot be read", missing)
     return Exit.NO if any(report.failed for report in found) else Exit.OK
 
 

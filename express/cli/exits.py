@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -65,3 +66,11 @@ def usage(sentence: str) -> Exception:
     """What click raises for flags that do not go together, wherever this version of typer keeps it."""
     error: Exception = typer.BadParameter.__mro__[1](sentence)
     return error
+
+
+def together(what: str, errors: Sequence[Exception]) -> None:
+    """Raises all errors, if there are any: the exit code is the first one's, and each has its sentences."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ExceptionGroup(what, errors)

@@ -42,17 +42,22 @@ def collect(*paths: str | PathLike[str], keyword: str | None = None) -> list[Cas
     """The cases of files, and of all ``*.test.yaml`` below folders. ``keyword``: only those whose file or name has this text in it.
 
     OSError for a path that is not there, ConfigurationError with everything that is wrong in all files, then DefinitionError with
-    everything that is wrong in the definitions.
+    everything that is wrong in the definitions. Several of the first two are an ExceptionGroup.
     """
     files: list[CaseFile] = []
     problems: list[str] = []
+    errors: list[Exception] = []
     for path in _files(paths):
         try:
             files.append(reading.read(path))
         except ConfigurationError as error:
             problems += error.problems
+        except OSError as error:
+            errors.append(error)
     if problems:
-        raise ConfigurationError(*problems)
+        errors.append(ConfigurationError(*problems))
+    if errors:
+        raise errors[0] if len(errors) == 1 else ExceptionGroup("files that cannot be used", errors)
     wrong = []
     cases: list[Case] = []
     for file in files:

@@ -52,6 +52,14 @@ def test_a_file_that_is_not_there_is_not_a_problem_of_a_definition(folder: Path)
     assert (result.returncode, result.stdout, result.stderr) == (66, "", "express: there is no file gone.json\n")
 
 
+def test_a_file_that_is_not_there_hides_nothing_of_the_others(folder: Path) -> None:
+    (folder / "wrong.json").write_text(WRONG)
+    result = express("check", "wrong.json", "gone.json", "orders.asl.json", "lost.json", "--no-advice", cwd=folder)
+    missing = [f"{name}: /: the file {name} cannot be read: No such file or directory" for name in ("gone.json", "lost.json")]
+    assert result.stdout.splitlines() == [*(f"wrong.json: {line}" for line in WRONG_LINES), *missing]
+    assert (result.returncode, result.stderr) == (66, "express: there is no file gone.json\nexpress: there is no file lost.json\n")
+
+
 # --- Advice and what is left out --------------------------------------------------------------------------------------------------
 
 ADVICE = [

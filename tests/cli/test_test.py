@@ -132,6 +132,15 @@ def test_a_folder_without_cases_and_a_file_that_is_not_there_say_so(folder: Path
     assert (gone.returncode, gone.stderr) == (66, "express: there is no file gone.test.yaml\n")
 
 
+def test_a_file_of_cases_that_is_not_there_hides_nothing_of_the_others(folder: Path, cases: Path) -> None:
+    cases.write_text("cases: 5\n")
+    result = express("test", "gone.test.yaml", cases.name, "lost.test.yaml", cwd=folder)
+    first, second, third = result.stderr.splitlines()
+    assert (first, second) == ("express: there is no file gone.test.yaml", "express: there is no file lost.test.yaml")
+    assert third.startswith(f"express: {cases.name}")
+    assert result.returncode == 66
+
+
 def test_names_cannot_move_the_cursor(folder: Path, cases: Path) -> None:
     cases.write_text('cases: {"\\e[2Jx": {input: {total: 0}}}\n')
     result = express("test", cwd=folder)
