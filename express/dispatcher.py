@@ -254,7 +254,8 @@ class Dispatcher:
     def _fence(self, assignments: Sequence[Assignment]) -> None:
         """From here on nothing of these is committed or counted."""
         for assignment in assignments:
-            if self._lanes.pop(assignment, None) is not None:
+            if (lane := self._lanes.pop(assignment, None)) is not None:
+                lane.closing = True  # giving up an execution of it must not be the turn of the next one of its key
                 self._abandoned += assignment.tracker.unfinished()
             assignment.fenced = True
         self._committer.measure()
@@ -334,8 +335,13 @@ class Dispatcher:
 
     async def _in_time(self, seconds: float, *steps: Coroutine[Any, Any, None]) -> None:
         """Runs the steps side by side; what takes longer is cancelled, what fails is logged."""
-        tasks = {asyncio.ensure_future(step) for step in steps}
-        done, late = await asyncio.wait(tasks, timeout=seconds)
+        tasks = [asyncio.ensure_future(step) for step in steps]
+        try:
+            done, late = await asyncio.wait(tasks, timeout=seconds)
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+            raise
         for task in late:
             log.warning("%s: gave up after %.1f s: %s", self.name, seconds, task.get_coro().__qualname__)  # type: ignore[union-attr]
             task.cancel()

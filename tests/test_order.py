@@ -189,3 +189,15 @@ async def test_a_plain_workflow_is_in_order_as_it_is() -> None:
     await ran.run()
     assert offsets(ran.sink.entries) == list(range(1_000))
     assert [orjson.loads(entry.value)["seen"] for entry in ran.sink.entries] == list(range(1_000))
+
+
+async def test_when_it_is_ended_at_once_nobodys_turn_comes_any_more() -> None:
+    watched = Watched()
+    ran = pipeline(watched, order="key", finite=False)
+    ran.send(*({"number": number, "waits": [60.0]} for number in range(5)), key=b"a")
+    ran.begin()
+    await ran.until(lambda: watched.started)
+    assert ran.task is not None
+    ran.task.cancel()
+    await asyncio.wait({ran.task})
+    assert watched.started == [0], "giving up the first began the next, whose effects nobody waits for"

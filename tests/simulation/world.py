@@ -1,0 +1,563 @@
+"""A seed in; a group of pipelines, what befalls them and what the ledger saw out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import selectors
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from hashlib import sha256
+from typing import Any, cast
+
+import orjson
+
+from express import dispatcher
+from express import executor as stepping
+from express.clock import Clock
+from express.dead_letter_limit import DeadLetterLimit
+from express.dispatcher import CLOSING, Dispatcher, Limits, Summary
+from express.errors import PipelineStopped
+from express.executor import Executor
+from express.observers.pipeline import PipelineMetrics
+from express.runtime.context import Execution, Message
+from express.runtime.failures import StateError
+from express.runtime.suspensions import sleep
+from express.sources import LEAVING
+from express.testing import VirtualClock, VirtualLoop
+from express.turns import Order
+from tests.pipelines import Workflow
+from tests.simulation.broker import Broker, Member, Store
+from tests.simulation.ledger import Ledger, Violation, covers
+
+FAULTS = 10
+RECORDS = 6  # in flight, a member
+EXECUTION = 4.0  # seconds that an execution may take
+PAYLOAD = 300  # bytes of an event
+CALM = 120.0  # seconds within which everything has ended once nothing goes wrong any more
+
+
+class Loop(VirtualLoop):
+    """Timers are late by as much as the seed says, which asyncio allows; what is ready at once keeps its order, which asyncio promises."""
+
+    def __init__(self, clock: VirtualClock, chooser: random.Random) -> None:
+        self.clock, self.chooser = clock, chooser
+        asyncio.SelectorEventLoop.__init__(self, NoSockets(clock))
+
+    def call_at(self, when: float, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
+        if self.chooser.random() < 0.2:
+            when += self.chooser.random() * 0.02
+        return super().call_at(when, callback, *arguments, context=context)
+
+
+class NoSockets(selectors.SelectSelector):
+    """Nothing comes from outside, so nobody is asked: where the loop would wait, time passes."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise Violation("everybody waits for ever")
+        self._clock.advance(timeout)
+        return []
+
+
+class WallClock(VirtualClock):
+    """Its wall clock may be set."""
+
+    def set(self, seconds: float) -> None:
+        self._start += seconds
+
+
+class Process:
+    """One member: a dispatcher with everything around it."""
+
+    def __init__(self, world: World, name: str) -> None:
+        chooser, self.world = world.chooser, world
+        self.source = Member(name, world.broker)
+        self.source.trouble = chooser.choice([0.0, 0.0, 0.3])
+        latency = chooser.choice([0.0, 0.0, 0.05, 0.4])
+        self.sink, self.dead_letter = Store("result", self.source, latency), Store("letter", self.source, latency)
+        self.sink.reject = lambda entry: "too large" if entry.message.offset % 41 == 7 else None
+        self.drain = chooser.choice([0.05, 0.5, 2.0])
+        self.limit = chooser.choice(LIMITS) if world.limited else None
+        self.without_dead_letter = chooser.random() < 0.04 and not world.limited
+        self.model = LimitModel(self.limit)
+        work: Any = self.plainly if chooser.random() < 0.25 else self.work
+        self.workflow = Workflow(work)
+        self.executor = Executor(world.clock)
+        self.metrics = PipelineMetrics("orders")
+        self.dispatcher = Dispatcher(
+            "orders",
+            self.workflow,
+            self.source,
+            self.sink,
+            None if self.without_dead_letter else self.dead_letter,
+            self.executor,
+            self.metrics,
+            Limits(records=RECORDS, payload=PAYLOAD, execution=EXECUTION, commit_every=0.9, drain=self.drain, dead_letters=self.limit),
+            order=world.order,
+        )
+        self.model.watch(self.dispatcher)
+        self.task: asyncio.Task[Summary] = asyncio.get_running_loop().create_task(self.run())
+
+    async def run(self) -> Summary:
+        try:
+            return await self.dispatcher.run()
+        finally:
+            await self.executor.close()
+
+    # The workflow: does as the event says
+
+    def _begun(self, execution: Execution) -> tuple[Any, Message]:
+        message = cast(Message, execution.message)
+        assignment = self.source.held[message.partition]
+        if assignment.fenced:
+            self.world.ledger.broken(f"{message.partition}-{message.offset} was begun by {self.source.name} after {assignment} was fenced")
+        ownership = self.source.ownerships[assignment]
+        self.world.ledger.begun(ownership, message, self.world.order)
+        return ownership, message
+
+    def plainly(self, event: Any, execution: Execution) -> Any:
+        ownership, message = self._begun(execution)
+        try:
+            return obey(event)
+        finally:
+            self.world.ledger.over(ownership, message, self.world.order)
+
+    async def work(self, event: Any, execution: Execution) -> Any:
+        ownership, message = self._begun(execution)
+        try:
+            for seconds in event["waits"]:  # a slow task, or the retries of one that fails
+                await sleep(execution, seconds)
+            return obey(event)
+        finally:
+            self.world.ledger.over(ownership, message, self.world.order)
+
+    # What becomes of it
+
+    def kill(self) -> None:
+        """As kill -9: from here on nothing that it does reaches anybody."""
+        self.source.dead = True
+        self.task.cancel()
+
+    def ended_as_it_may(self) -> None:
+        """It ended by itself: only for a reason that was given to it."""
+        error = self.task.exception()
+        if error is None or not isinstance(error, PipelineStopped):
+            raise error or Violation(f"{self.source.name} ended although nobody stopped it")
+        if "dead-letter limit" in str(error):
+            self.model.must_have_been_reached(str(error))
+        elif not ("was rejected" in str(error) and self.dead_letter.reject(None)) and not self.without_dead_letter:  # type: ignore[arg-type]
+            raise error
+
+
+LIMITS = [DeadLetterLimit(consecutive=4), DeadLetterLimit(ratio=0.5, window=10), DeadLetterLimit(consecutive=6, ratio=0.7, window=12)]
+
+
+class LimitModel:
+    """What the dead-letter limit must do, counted anew at every end."""
+
+    def __init__(self, limit: DeadLetterLimit | None) -> None:
+        self.limit, self.reached = limit, False
+        self.ends: deque[bool] = deque(maxlen=50)  # whether dead
+
+    def watch(self, dispatcher: Dispatcher) -> None:
+        if self.limit is None:
+            return
+        endings = dispatcher._endings
+        watch = endings._watch
+        assert watch is not None
+        succeeded, failed = watch.succeeded, watch.failed
+
+        def told_of_success(count: int) -> None:
+            self.ends.extend([False] * count)
+            succeeded(count)
+
+        def told_of_failure() -> str | None:
+            self.ends.append(True)
+            self.reached = self.reached or self._reached()
+            said = failed()
+            if (said is not None) != self._reached():
+                raise Violation(f"the dead-letter limit {self.limit} said {said!r} after {list(self.ends)}")
+            return said
+
+        watch.succeeded, watch.failed = told_of_success, told_of_failure  # type: ignore[method-assign]
+
+    def _reached(self) -> bool:
+        assert self.limit is not None
+        if self.limit.consecutive is not None and list(self.ends)[-self.limit.consecutive :] == [True] * self.limit.consecutive:
+            return True
+        last = list(self.ends)[-self.limit.window :]
+        return self.limit.ratio is not None and len(last) == self.limit.window and sum(last) > self.limit.ratio * len(last)
+
+    def must_have_been_reached(self, said: str) -> None:
+        if not self.reached:
+            raise Violation(f"stopped without a reason: {said}")
+
+
+def obey(event: Any) -> Any:
+    if "fail" in event:
+        raise StateError(event["fail"], None, "Charge", "/States/Charge")
+    return {"n": event["n"]}
+
+
+class World:
+    """A broker, a group over it, and what happens to them."""
+
+    def __init__(self, seed: int, clock: WallClock, chooser: random.Random) -> None:
+        self.seed, self.clock, self.chooser = seed, clock, chooser
+        self.ledger = Ledger()
+        self.broker = Broker(chooser.randint(1, 3), chooser, self.ledger)
+        self.order: Order = chooser.choice(["unordered", "key", "partition"])
+        self.limited = chooser.random() < 0.2
+        self.members: list[Process] = []
+        self.moving: dict[int, asyncio.Task[None]] = {}
+        self.faults: Counter[str] = Counter()
+        self.sent = self.joined = 0
+        self.restarts = 0
+        self.failure: BaseException | None = None
+
+    # Events
+
+    def produce(self, count: int, failing: float = 0.08) -> None:
+        chooser, partitions = self.chooser, len(self.broker.records)
+        for _ in range(count):
+            partition = chooser.randrange(partitions)
+            if chooser.random() < 0.05:
+                self.broker.skip(partition, chooser.randint(1, 9))
+            event: dict[str, Any] = {"n": self.sent, "waits": []}
+            expected, kind = "result", chooser.random()
+            if chooser.random() < failing:
+                event["fail"] = "E"
+                expected = "letter"
+            if kind < 0.5:
+                event["waits"] = [round(chooser.random() * chooser.choice([0.01, 0.3, 1.5]), 4) for _ in range(chooser.randint(1, 2))]
+            value = orjson.dumps(event)
+            if kind > 0.98:
+                value, expected = b"poison", "letter"
+            elif kind > 0.97:
+                value, expected = value + b" " * PAYLOAD, "letter"
+            elif kind > 0.96:
+                value = orjson.dumps({**event, "waits": [10_000.0], "hangs": True})
+            if self.broker.ends[partition] % 41 == 7:
+                expected = "letter"  # its result is rejected
+            if expected == "result" and event["waits"]:
+                expected = "slow"
+            if b"hangs" in value:
+                expected = "either"
+            key = chooser.choice([b"a", b"b", b"c", None])
+            self.sent += 1
+            self.broker.append(partition, key, value, int(self.clock.wall() * 1000), expected)
+
+    # The group
+
+    async def join(self) -> Process:
+        self.joined += 1
+        process = Process(self, f"m{self.joined}")
+        while not process.dispatcher.ready():
+            await asyncio.sleep(0)
+        self.members.append(process)
+        self.ledger.log.append(("joined", process.source.name, process.drain))
+        return process
+
+    def move(self, partition: int, to: Process) -> None:
+        """A rebalance of one partition begins: taken from its owner, within the owner's drain deadline, and given to another."""
+        if partition not in self.moving:
+            self._moves(partition, self._move(partition, to))
+
+    def _moves(self, partition: int, moving: Coroutine[Any, Any, None]) -> None:
+        """Beside everything else that happens."""
+        self.moving[partition] = task = asyncio.get_running_loop().create_task(moving)
+
+        def moved(task: asyncio.Task[None]) -> None:
+            self.moving.pop(partition, None)
+            if not task.cancelled() and (error := task.exception()) is not None and self.failure is None:
+                self.failure = error
+
+        task.add_done_callback(moved)
+
+    async def _move(self, partition: int, to: Process) -> None:
+        owner = self.owner(partition)
+        if owner is not None:
+            held, began = owner.source.held.get(partition), self.clock.time()
+            jumps = self.faults["the_machine_stands_still"]
+            revoked = asyncio.get_running_loop().create_task(owner.source.revoked([partition]))
+            await asyncio.wait({revoked, owner.task}, return_when=asyncio.FIRST_COMPLETED)
+            if not revoked.done():  # it was killed, or it ended, meanwhile
+                pass  # what goes on in there reaches nobody
+            elif held is not None and not owner.source.dead:
+                took = self.clock.time() - began
+                if took > owner.drain + LEAVING + 1.0 and jumps == self.faults["the_machine_stands_still"]:
+                    self.ledger.broken(f"the drain of {owner.drain} s took {took:.1f} s")
+                if held.fenced is False and owner.task.done() is False:
+                    self.ledger.broken(f"{held} was given away and not fenced")
+        if to in self.members and not to.task.done():
+            self.broker.give(partition, to.source)
+        else:
+            self.broker.owners.pop(partition, None)
+
+    def owner(self, partition: int) -> Process | None:
+        source = self.broker.owners.get(partition)
+        return next((member for member in self.members if member.source is source), None)
+
+    async def settle(self) -> None:
+        """Whoever ended is replaced; partitions without an owner are given to somebody."""
+        for member in list(self.members):
+            if member.task.done():
+                self.members.remove(member)
+                member.ended_as_it_may()
+                self.restarts += 1
+                self.ledger.log.append(("stopped", member.source.name))
+        if self.restarts > 3:
+            self.limited = False  # the operator has understood
+        while not self.members:
+            await self.join()
+        for partition in range(len(self.broker.records)):
+            if partition not in self.moving and self.owner(partition) is None:
+                self.move(partition, self.chooser.choice(self.members))
+        if self.failure is not None:
+            raise self.failure
+        if self.ledger.violations:
+            raise Violation(self.ledger.violations[0])
+
+    # What goes wrong
+
+    def anybody(self) -> Process:
+        return self.chooser.choice(self.members)
+
+    async def crash(self) -> None:
+        """kill -9; somebody else, or a new process, goes on."""
+        member = self.anybody()
+        self.members.remove(member)
+        member.kill()
+        await asyncio.wait({member.task})
+
+    async def leave(self) -> None:
+        member = self.anybody()
+        self.members.remove(member)
+        began, jumps = self.clock.time(), self.faults["the_machine_stands_still"]
+        member.dispatcher.stop()
+        await asyncio.wait({member.task})
+        if member.task.exception():
+            member.ended_as_it_may()
+        else:
+            limit = member.drain + LEAVING + CLOSING + 2.0
+            if (took := self.clock.time() - began) > limit and jumps == self.faults["the_machine_stands_still"]:
+                self.ledger.broken(f"{member.source.name} took {took:.1f} s to stop, the drain is {member.drain} s")
+            self._left_in_order(member)
+
+    def _left_in_order(self, member: Process) -> None:
+        """What a member whose commits all arrive had acknowledged is committed when it has left."""
+        if member.source.trouble or member.source._late:
+            return
+        for assignment, offset in sorted(
+            member.sink.acknowledged | member.dead_letter.acknowledged, key=lambda pair: (pair[0].partition, pair[1])
+        ):
+            partition = assignment.partition
+            if member.source.held.get(partition) is assignment and self.broker.owners.get(partition) is member.source:
+                position = self.broker.committed.get(partition)
+                if position is None or not covers(position, offset):
+                    self.ledger.broken(f"{member.source.name} left, and {partition}-{offset}, acknowledged to it, is not committed")
+
+    async def rebalance(self) -> None:
+        self.move(self.chooser.randrange(len(self.broker.records)), self.anybody())
+
+    async def session_lost(self) -> None:
+        """The group goes on without a member that does not know it yet: it works on, and its commits are refused."""
+        member = self.anybody()
+        lost = [partition for partition, owner in self.broker.owners.items() if owner is member.source and partition not in self.moving]
+        for partition in lost:
+            self.broker.epochs[partition] += 1  # from here on nobody's
+            del self.broker.owners[partition]
+        if len(self.members) == 1:
+            await self.join()
+        for partition in lost:
+            self._moves(partition, self._learn(member, partition))
+
+    async def _learn(self, member: Process, partition: int) -> None:
+        """Others take over at once; the member hears of it later."""
+        others = [other for other in self.members if other is not member and not other.task.done()]
+        if others:
+            self.broker.give(partition, self.chooser.choice(others).source)
+        await asyncio.sleep(self.chooser.random() * 2)
+        if not member.task.done():
+            revoked = asyncio.get_running_loop().create_task(member.source.revoked([partition]))
+            await asyncio.wait({revoked, member.task}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def a_store_cannot_be_reached(self) -> None:
+        store = self.chooser.choice([self.anybody().sink, self.anybody().dead_letter, self.anybody().dead_letter])
+        store.held = True
+        asyncio.get_running_loop().call_later(self.chooser.random() * 3, store.release)
+
+    async def letters_are_rejected(self) -> None:
+        self.anybody().dead_letter.reject = lambda entry: "too large for dead letters"
+
+    async def commits_in_trouble(self) -> None:
+        self.anybody().source.trouble = self.chooser.choice([0.5, 1.0])
+
+    async def a_map_of_another_version(self) -> None:
+        """Something else commits for the group while nobody owns the partition: what it says beyond the position is not to be believed."""
+        for partition, position in sorted(self.broker.committed.items()):
+            if position.metadata and partition not in self.moving and (owner := self.owner(partition)) is not None:
+                self.members.remove(owner)
+                owner.kill()
+                await asyncio.wait({owner.task})
+                self.broker.owners.pop(partition, None)
+                self.broker.committed[partition] = position._replace(metadata=foreign(position))
+                break
+
+    async def another(self) -> None:
+        if len(self.members) < 3:
+            process = await self.join()
+            self.move(self.chooser.randrange(len(self.broker.records)), process)
+
+    async def a_bad_deployment(self) -> None:
+        self.produce(6, failing=0.9)
+
+    async def saturation(self) -> None:
+        tasks = self.anybody().workflow.tasks
+        tasks.full = not tasks.full
+
+    async def the_wall_clock_is_set(self) -> None:
+        self.clock.set(self.chooser.choice([-7200.0, -1.0, 3.0, 86_400.0]))
+
+    async def the_machine_stands_still(self) -> None:
+        """Everything that was due in between is due at once."""
+        self.ledger.stalled = True
+        self.clock.advance(self.chooser.choice([0.5, 3.0, 20.0]))
+
+    async def run(self) -> None:
+        acts = [getattr(self, name) for name in ACTS]
+        await self.settle()
+        self.produce(self.chooser.randint(3, 12))
+        for _ in range(FAULTS):
+            await asyncio.sleep(self.chooser.random() * self.chooser.choice([0.01, 0.1, 0.6]))
+            self.produce(self.chooser.choice([0, 0, 1, 1, 2, 2, 3, 10]))
+            await self.settle()
+            act = self.chooser.choice(acts)
+            self.faults[act.__name__] += 1
+            self.ledger.log.append(("fault", act.__name__))
+            await act()
+            await self.settle()
+        await self._calm()
+        await self._end()
+
+    async def _calm(self) -> None:
+        """Nothing goes wrong any more: everything ends."""
+        until = self.clock.time() + CALM
+        self.limited = False
+        while self.clock.time() < until:
+            for member in self.members:
+                member.workflow.tasks.full, member.source.trouble = False, 0.0
+            await self.settle()
+            if not self.moving and all(self.broker.finished(partition) for partition in range(len(self.broker.records))):
+                return
+            await asyncio.sleep(1.5)
+
+    async def _end(self) -> None:
+        if never := sorted(set(self.ledger.expected) - set(self.ledger.ended)):
+            self.ledger.broken(f"I1: {never[:5]} have neither result nor letter")
+        for partition in range(len(self.broker.records)):
+            if not self.broker.finished(partition):
+                self.ledger.broken(f"partition {partition} froze: {self.broker.committed.get(partition)} of {self.broker.ends[partition]}")
+        for member in self.members:
+            if member.task.done():
+                member.ended_as_it_may()
+                continue
+            member.dispatcher.stop()
+            await asyncio.wait({member.task})
+            if member.task.exception() is not None:
+                member.ended_as_it_may()
+                continue
+            if member.metrics.in_flight or member.metrics.in_flight_bytes:
+                self.ledger.broken(f"{member.metrics.in_flight} records in flight at the end of {member.source.name}")
+            self._left_in_order(member)
+
+
+ACTS = (
+    "crash",
+    "crash",
+    "leave",
+    "rebalance",
+    "rebalance",
+    "session_lost",
+    "a_store_cannot_be_reached",
+    "a_store_cannot_be_reached",
+    "letters_are_rejected",
+    "commits_in_trouble",
+    "a_map_of_another_version",
+    "another",
+    "a_bad_deployment",
+    "saturation",
+    "the_wall_clock_is_set",
+    "the_machine_stands_still",
+)
+
+
+def foreign(position: Any) -> str:
+    """A map that reads like ours and says that everything is finished, of a version that does not exist."""
+    from express import commits
+
+    metadata, _ = commits.encode(position.offset, commits.OffsetMap(position.offset + 1_000, ()))
+    content = bytearray(commits.binascii.a2b_base64(metadata))[: -commits._CHECKSUM]
+    content[0] = commits.VERSION + 1
+    content += commits.binascii.crc32(content).to_bytes(commits._CHECKSUM, "big")
+    return commits.binascii.b2a_base64(content, newline=False).decode()
+
+
+class Failure(AssertionError):  # noqa: N818 - what a seed is reported as
+    """A seed that broke a promise, and its log."""
+
+    def __init__(self, seed: int, error: BaseException, log: Sequence[tuple[Any, ...]]) -> None:
+        super().__init__(f"seed {seed}: {type(error).__name__}: {error}; again: python -m tests.simulation --seed {seed}")
+        self.seed, self.log = seed, list(log)
+
+
+def simulate(seed: int) -> World:
+    """Raises Failure. Nothing of it depends on anything but the seed: real time is shut out, too."""
+    chooser = random.Random(seed)
+    clock = WallClock(1_790_000_000.0)
+    loop = Loop(clock, chooser)
+    world = World(seed, clock, chooser)
+    measured, silenced = stepping.perf_counter, logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # half of the time otherwise
+    stepping.perf_counter = lambda: chooser.random() * 0.02  # type: ignore[assignment]  # a stint is as long as the seed says
+    glance, dispatcher.GLANCE = dispatcher.GLANCE, 0.2
+    try:
+        loop.run_until_complete(_watched(world))
+    except Exception as error:
+        raise Failure(seed, error, world.ledger.log) from error
+    finally:
+        _close(loop)
+        stepping.perf_counter, dispatcher.GLANCE = measured, glance
+        logging.disable(silenced)
+    return world
+
+
+async def _watched(world: World) -> None:
+    await world.run()
+    left = asyncio.all_tasks() - {cast("asyncio.Task[Any]", asyncio.current_task())}
+    if left:
+        _, left = await asyncio.wait(left, timeout=LEAVING + 5.0)  # the last commits of the dead, which reach nobody
+    if left:
+        named = sorted(task.get_coro().__qualname__ for task in left)  # type: ignore[union-attr]
+        world.ledger.broken(f"tasks left behind: {named}")
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    for task in (left := asyncio.all_tasks(loop)):
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=10))
+    loop.close()
+
+
+def digest(log: Iterable[tuple[Any, ...]]) -> str:
+    return sha256("\n".join(map(repr, log)).encode()).hexdigest()[:16]
+
+
+__all__ = ["Clock", "Failure", "World", "digest", "simulate"]
