@@ -14,7 +14,7 @@ from express.addresses import Address
 from express.dead_letter_limit import DeadLetterLimit
 from express.documents import Document, Duration, Field, Reader, Size, field_text
 from express.errors import ConfigurationError, MissingFile, UnreadableFile
-from express.options import CONNECTED_BY, AwsConnection, KafkaConnection, RedisConnection, SinkOptions, SourceOptions
+from express.options import CONNECTED_BY, AwsConnection, HttpConnection, KafkaConnection, RedisConnection, SinkOptions, SourceOptions
 from express.options import Connection as AnyConnection
 from express.runtime import limits
 from express.turns import Order
@@ -42,11 +42,12 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     kafka: KafkaConnection | None = None
     redis: RedisConnection | None = None
     aws: AwsConnection | None = None
+    http: HttpConnection | None = None
 
     @property
     def only(self) -> AnyConnection | None:
         """The one that is given; None when none or several are."""
-        given = [each for each in (self.kafka, self.redis, self.aws) if each is not None]
+        given = [each for each in (self.kafka, self.redis, self.aws, self.http) if each is not None]
         return given[0] if len(given) == 1 else None
 
 
@@ -225,7 +226,7 @@ class _Validation:
         for name, connection in self._settings.connections.items():
             field: Field = ("connections", name)
             if connection.only is None:
-                self._problem(field, "expected one of kafka, redis and aws")
+                self._problem(field, "expected one of kafka, redis, aws and http")
                 continue
             for place, sentence in connections.problems(connection.only):
                 self._problem((*field, *place), sentence)

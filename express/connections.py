@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 
 import msgspec
 
-from express import addresses
-from express.options import AwsConnection, Connection, KafkaConnection, RedisConnection
+from express import addresses, origins
+from express.options import Authentication, AwsConnection, Connection, HttpConnection, KafkaConnection, RedisConnection
 
 Field = tuple[str | int, ...]
 
-KINDS: dict[type[Connection], str] = {KafkaConnection: "kafka", RedisConnection: "redis", AwsConnection: "aws"}
+KINDS: dict[type[Connection], str] = {KafkaConnection: "kafka", RedisConnection: "redis", AwsConnection: "aws", HttpConnection: "http"}
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_LINE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+_FRAMING = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")  # headers that are HTTP's own business
 
 
 def kind(connection: type[Connection]) -> str:
@@ -29,6 +35,8 @@ def problems(connection: Connection) -> Iterator[tuple[Field, str]]:
             yield from _redis(connection)
         case AwsConnection():
             yield from _aws(connection)
+        case HttpConnection():
+            yield from _http(connection)
 
 
 def _kafka(kafka: KafkaConnection) -> Iterator[tuple[Field, str]]:
@@ -69,6 +77,50 @@ def _aws(aws: AwsConnection) -> Iterator[tuple[Field, str]]:
     for field, endpoint in [(("endpoint",), aws.endpoint), *((("endpoints", name), url) for name, url in aws.endpoints.items())]:
         if endpoint is not None and not endpoint.startswith(("http://", "https://")):
             yield ("aws", *field), f"expected http://HOST:PORT or https://HOST, found {endpoint!r}"
+
+
+def _http(http: HttpConnection) -> Iterator[tuple[Field, str]]:
+    if not http.allow:
+        yield ("http", "allow"), "expected at least one https://HOST: nothing else is ever called"
+    for number, entry in enumerate(http.allow):
+        try:
+            origins.parse(entry)
+        except ValueError as error:
+            yield ("http", "allow", number), str(error)
+    for number, network in enumerate(http.private):
+        try:
+            ip_network(network)
+        except ValueError:
+            yield ("http", "private", number), f"expected a network such as 10.1.0.0/16 or fd00::/8, found {network!r}"
+    yield from _headers(("http", "headers"), http.headers)
+    if http.authentication is not None:
+        yield from _authentication(http.authentication)
+    for field, number, least in (("limit", http.limit, 1), ("redirects", http.redirects, 0)):
+        if number < least:
+            yield ("http", field), f"expected a number from {least}"
+
+
+def _authentication(given: Authentication) -> Iterator[tuple[Field, str]]:
+    field = ("http", "authentication")
+    if sum(each is not None for each in (given.basic, given.api_key, given.oauth)) != 1:
+        yield field, "expected one of basic, api_key and oauth"
+    if given.basic is not None and ":" in given.basic.username:
+        yield (*field, "basic", "username"), "a user of Basic authentication cannot have ':' in its name"
+    if given.api_key is not None:
+        yield from _headers((*field, "api_key"), {given.api_key.name: given.api_key.value}, "name")
+    if given.oauth is not None:
+        if not given.oauth.endpoint.startswith(("http://", "https://")):
+            yield (*field, "oauth", "endpoint"), f"expected https://HOST/PATH, found {given.oauth.endpoint!r}"
+        yield from _headers((*field, "oauth", "headers"), given.oauth.headers)
+
+
+def _headers(field: Field, headers: Mapping[str, str], last: str | None = None) -> Iterator[tuple[Field, str]]:
+    """Never with the value: it may be a secret."""
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name) or name.lower() in _FRAMING:
+            yield (*field, last or name), f"{name!r} cannot be the name of a header here"
+        if not _LINE.fullmatch(value):
+            yield (*field, last or name), f"the value of {name!r} has characters that no header can have, such as a line break"
 
 
 def files(connection: Connection) -> Iterator[tuple[Field, str]]:

@@ -28,7 +28,7 @@ Moment = Annotated[float, "moment"]  # seconds since the epoch; written as 2026-
 Field = tuple[str | int, ...]  # ("pipelines", 0, "in_flight", "records")
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{", re.ASCII)
-SECRETS = frozenset({"password", "key_password", "token", "secret_access_key", "session_token"})  # never shown
+SECRETS = frozenset({"password", "key_password", "token", "secret_access_key", "session_token", "client_secret", "value"})  # never shown
 _WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -69,7 +69,79 @@ class AwsConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"AwsConnection({self.endpoint or self.region})"
 
 
-Connection = KafkaConnection | RedisConnection | AwsConnection
+class Basic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A user and a password, as in HTTP's Basic scheme."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Basic({self.username})"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A header by its name, such as ``X-API-Key``, and its secret value."""
+
+    name: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"ApiKey({self.name})"
+
+
+class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """OAuth 2.0's client credentials: ``endpoint`` gives the tokens. ``headers``, ``query`` and ``body`` are added to that request (a
+    scope is a parameter of the body); ``credentials`` says whether the client names itself by Basic authentication or in the body."""
+
+    endpoint: str
+    client_id: str
+    client_secret: str
+    method: Literal["POST", "GET", "PUT"] = "POST"
+    credentials: Literal["basic", "body"] = "basic"
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    body: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"OAuth({self.client_id} at {self.endpoint})"
+
+
+class Authentication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Exactly one of them."""
+
+    basic: Basic | None = None
+    api_key: ApiKey | None = None
+    oauth: OAuth | None = None
+
+
+class HttpConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where HTTP Tasks may send requests, and as whom: what AWS calls a connection of EventBridge, found by its name in a ConnectionArn.
+
+    ``allow``: ``https://HOST``, ``https://HOST:PORT`` or ``https://HOST:PORT/PATH``; nothing else is called. ``private``: networks, such as
+    ``10.1.0.0/16``, whose addresses may be connected to although they are not of the public internet. ``headers``, ``query`` and ``body``
+    are added to every request, in the place of what a definition has under the same names. ``ca``: the path of a PEM file. ``limit``:
+    connections at a time; ``redirects``: how many are followed.
+    """
+
+    allow: tuple[str, ...]
+    private: tuple[str, ...] = ()
+    authentication: Authentication | None = None
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    body: dict[str, Any] = {}
+    ca: str | None = None
+    limit: int = 100
+    redirects: int = 5
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        return ()
+
+    def __repr__(self) -> str:
+        return f"HttpConnection({', '.join(self.allow)})"
+
+
+Connection = KafkaConnection | RedisConnection | AwsConnection | HttpConnection
 CONNECTED_BY: dict[str, type[Connection]] = {"kafka": KafkaConnection, "redis": RedisConnection, "sqs": AwsConnection}  # by scheme
 
 

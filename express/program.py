@@ -193,7 +193,7 @@ def _bind(
             try:
                 bound[state.location] = bind(state.resource, state.parameters, functions, missing, connections)
             except ResourceMissing as error:
-                problems.append(Problem("ERROR", "RESOURCE_MISSING", f"{state.location}/Resource", str(error)))
+                problems.append(Problem("ERROR", error.code, f"{state.location}/{error.field}", str(error)))
     if problems:
         raise DefinitionError(problems)
     return bound

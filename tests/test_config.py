@@ -262,10 +262,10 @@ WRONG = {
         "connections: {a: {aws: {endpoints: {sqs: 'localhost:4566'}}}}\n",
         "express.yaml:1: connections.a.aws.endpoints.sqs: expected http://HOST:PORT or https://HOST, found 'localhost:4566'",
     ),
-    "connection of no kind": ("connections: {a: {}}\n", "express.yaml:1: connections.a: expected one of kafka, redis and aws"),
+    "connection of no kind": ("connections: {a: {}}\n", "express.yaml:1: connections.a: expected one of kafka, redis, aws and http"),
     "connection of two kinds": (
         "connections: {a: {redis: {server: x}, kafka: {servers: [x]}}}\n",
-        "express.yaml:1: connections.a: expected one of kafka, redis and aws",
+        "express.yaml:1: connections.a: expected one of kafka, redis, aws and http",
     ),
     "bad Redis server": (
         "connections: {a: {redis: {server: 'x:y'}}}\n",
@@ -282,6 +282,41 @@ WRONG = {
     "half of a key of AWS": (
         "connections: {a: {aws: {access_key_id: x}}}\n",
         "express.yaml:1: connections.a.aws: access_key_id and secret_access_key belong together",
+    ),
+    "nothing allowed": (
+        "connections: {a: {http: {allow: []}}}\n",
+        "express.yaml:1: connections.a.http.allow: expected at least one https://HOST: nothing else is ever called",
+    ),
+    "bad entry of an allow-list": (
+        "connections: {a: {http: {allow: ['https://*']}}}\n",
+        "express.yaml:1: connections.a.http.allow[0]: expected https://HOST, https://HOST:PORT or https://HOST:PORT/PATH, found 'https://*'",
+    ),
+    "bad private network": (
+        "connections: {a: {http: {allow: ['https://a'], private: ['10.0.0.1/8']}}}\n",
+        "express.yaml:1: connections.a.http.private[0]: expected a network such as 10.1.0.0/16 or fd00::/8, found '10.0.0.1/8'",
+    ),
+    "no authentication": (
+        "connections: {a: {http: {allow: ['https://a'], authentication: {}}}}\n",
+        "express.yaml:1: connections.a.http.authentication: expected one of basic, api_key and oauth",
+    ),
+    "secret with a line break": (
+        'connections: {a: {http: {allow: ["https://a"], authentication: {api_key: {name: X-Key, value: "wonder\\n"}}}}}\n',
+        (
+            "express.yaml:1: connections.a.http.authentication.api_key.name: the value of 'X-Key' has characters that no header can have, "
+            "such as a line break"
+        ),
+    ),
+    "header that is HTTP's own": (
+        "connections: {a: {http: {allow: ['https://a'], headers: {Host: b}}}}\n",
+        "express.yaml:1: connections.a.http.headers.Host: 'Host' cannot be the name of a header here",
+    ),
+    "bad endpoint of OAuth": (
+        "connections: {a: {http: {allow: ['https://a'], authentication: {oauth: {endpoint: a, client_id: b, client_secret: c}}}}}\n",
+        "express.yaml:1: connections.a.http.authentication.oauth.endpoint: expected https://HOST/PATH, found 'a'",
+    ),
+    "no connections at a time": (
+        "connections: {a: {http: {allow: ['https://a'], limit: 0}}}\n",
+        "express.yaml:1: connections.a.http.limit: expected a number from 1",
     ),
     "bad endpoint of AWS": (
         "connections: {a: {aws: {endpoint: 'localhost:4566'}}}\n",

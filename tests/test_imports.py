@@ -13,7 +13,15 @@ PROJECT = Path(__file__).parent.parent
 
 # A room is a module or a package with everything below it; the longest name that fits counts. Each names what it may import from.
 # `express.errors` may be imported from everywhere. Nothing imports an adapter: the registry finds them by name.
-CONTRACTS = {"express.sources", "express.sinks", "express.commits", "express.addresses", "express.options", "express.units"}
+CONTRACTS = {
+    "express.sources",
+    "express.sinks",
+    "express.commits",
+    "express.addresses",
+    "express.options",
+    "express.origins",
+    "express.units",
+}
 ROOMS: dict[str, set[str]] = {
     # data, knowing nothing of each other
     "express.errors": set(),
@@ -24,11 +32,19 @@ ROOMS: dict[str, set[str]] = {
     "express.commits": set(),
     "express.addresses": set(),
     "express.options": set(),
+    "express.origins": set(),
     "express.language": set(),
     "express.reports": {"express.language"},
     # what generated code runs on: no language, no compiler
     "express.runtime": {"express.clock", "express.tasks"},
-    "express.tasks": {"express.runtime", "express.clock", "express.language.model", "express.options"},
+    "express.tasks": {
+        "express.runtime",
+        "express.clock",
+        "express.language.http_tasks",
+        "express.language.model",
+        "express.options",
+        "express.origins",
+    },
     "express.outcome": {"express.runtime"},
     "express.observers": {"express.units"},
     "express.observers.recording": {"express.runtime.values"},

@@ -68,6 +68,7 @@ CODES: dict[str, Code] = {
     findings.JSONATA_IS_TEXT: Code("WARNING", "What looks like JSONata is a text: it is in a JSONPath state, or has blanks at both ends."),
     findings.JSONPATH_IS_TEXT: Code("WARNING", "What looks like a JSONPath field is passed on as it is: it is in a JSONata state."),
     findings.RESERVED_ERROR: Code("WARNING", "ErrorEquals names a States.* error that does not exist."),
+    findings.HTTP_REFUSED: Code("WARNING", "An HTTP Task has what Step Functions refuses when it runs: a method, a header, no connection."),
     TOO_LARGE_A_CONSTANT: Code("WARNING", "A constant is larger than the 256 KiB that a state's data may have: the state always fails."),
     TOO_LONG: Code("WARNING", "A Wait or a TimeoutSeconds lasts longer than the five minutes of an Express execution."),
     UNKNOWN_CODE: Code("WARNING", "A Comment ignores a code that does not exist, or an error."),

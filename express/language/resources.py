@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from express.language import http_tasks
 from express.language.fields import Fields
 from express.language.findings import Findings, shown
 
@@ -100,6 +101,8 @@ def check(state: Fields, parameters: str) -> str | None:
         state.findings.error(state.at("Resource"), _not_recognised(resource, found, state.findings))
     elif found[1] == "states" and found[4] == "lambda:invoke":
         _check_invoke(state, parameters)
+    elif found[1] == "states" and found[4] == "http:invoke":
+        http_tasks.check(state, parameters)
     return resource
 
 

@@ -40,13 +40,21 @@ class Binding(Protocol):
 
 
 class ResourceMissing(LookupError):  # noqa: N818 - named for what happened
-    """Nothing here provides a resource. The message is one sentence for the definition's author."""
+    """Nothing here provides a resource. The message is one sentence for the definition's author.
+
+    ``code`` and ``field`` are those of the problem: the field of the state, or below its Parameters or Arguments.
+    """
+
+    code = "RESOURCE_MISSING"
+    field = "Resource"
 
 
 # Who binds what calls over a network: by the resource's ``service:action``, or by the service alone (``aws-sdk`` for all of them). Each
 # is ``bind(resource: Resource, parameters, connections) -> Binding``, and raises ResourceMissing with a sentence when it needs a connection
 # that is not there.
-INTEGRATIONS: dict[str, str] = {}
+INTEGRATIONS: dict[str, str] = {
+    "http:invoke": "express.tasks.http:bind",
+}
 
 
 def bind(
@@ -67,16 +75,16 @@ def bind(
     binding: Binding | None = lambdas.bind(resource, parameters, functions)
     if binding is not None:
         return binding
-    reason = lambdas.missing(resource, parameters, functions)
+    refused = ResourceMissing(lambdas.missing(resource, parameters, functions))
     try:
         binding = _integration(resource, parameters, connections or {})
     except ResourceMissing as error:
-        reason = str(error)
+        refused = error
     if binding is not None:
         return binding
     if missing == "defer":
         return lambdas.Missing(resource, parameters)
-    raise ResourceMissing(reason)
+    raise refused
 
 
 def _integration(arn: str, parameters: Any, connections: Mapping[str, Connection]) -> Binding | None:

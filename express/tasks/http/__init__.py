@@ -1,0 +1,169 @@
+"""``arn:aws:states:::http:invoke``: requests through named connections, to where those allow, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from express.language import model
+from express.language.http_tasks import CONNECTION
+from express.options import Connection, HttpConnection
+from express.runtime.failures import StateError
+from express.runtime.limits import PAYLOAD
+from express.runtime.suspensions import Call
+from express.runtime.values import adopt
+from express.tasks import ResourceMissing
+from express.tasks.http import answers, requests
+from express.tasks.http.answers import Answer
+from express.tasks.http.requests import Request
+from express.tasks.http.sessions import AddressRefused, Pool, Pools
+from express.tasks.integration import Integration, Resource, pool
+
+SECONDS = 60.0  # AWS's longest request, redirects and all
+SMALL = PAYLOAD // 6  # bytes that JSON cannot make more than a payload of, however it escapes them
+NOT_FOUND = "Events.ConnectionResource.ResourceNotFound"
+FURTHER = frozenset({301, 302, 303, 307, 308})
+UNKEPT = ("content-type", "content-length")  # of headers, where a redirect turns a request into a GET
+
+
+class NotAllowed(ResourceMissing):
+    """A definition's ApiEndpoint is not on the allow-list of its connection."""
+
+    code = "ENDPOINT_NOT_ALLOWED"
+
+
+def bind(resource: Resource, parameters: Any, connections: Mapping[str, Connection]) -> Http:
+    """ResourceMissing where the definition says outright which connection it means, and there is none; NotAllowed where it says which
+    address it calls, and the connection does not allow that."""
+    binding = Http(resource.arn, {name: each for name, each in connections.items() if isinstance(each, HttpConnection)})
+    arn = _constant(parameters, "InvocationConfig", "ConnectionArn") or _constant(parameters, "Authentication", "ConnectionArn")
+    if not isinstance(arn, str):
+        return binding
+    try:
+        connection = binding.connection(arn)
+    except StateError as error:
+        raise ResourceMissing(_sentence(error)) from None
+    endpoint = _constant(parameters, "ApiEndpoint")
+    if isinstance(endpoint, str):
+        try:
+            requests.allowed(endpoint, connection)
+        except StateError as error:
+            raise NotAllowed(_sentence(error)) from None
+    return binding
+
+
+def _sentence(error: StateError) -> str:
+    cause = error.cause or ""
+    return (cause[:1].lower() + cause[1:]).rstrip(".")
+
+
+def _constant(node: Any, *names: str) -> Any:
+    """What a definition says outright under nested names; None for what only the data tell."""
+    for name in names:
+        if isinstance(node, model.ObjectTemplate):
+            node = dict(node.fields).get(name)
+        elif isinstance(node, model.Literal):
+            node = node.value.get(name) if isinstance(node.value, dict) else None
+        else:
+            node = node.get(name) if isinstance(node, dict) else None
+    return node.value if isinstance(node, model.Literal) else node
+
+
+class Http(Integration):
+    """The binding."""
+
+    def __init__(self, resource: str, connections: Mapping[str, HttpConnection]) -> None:
+        super().__init__(resource, "http")
+        self._connections = connections
+
+    async def perform(self, payload: Any, call: Call) -> Answer:
+        arn = None
+        for field in ("InvocationConfig", "Authentication"):
+            if isinstance(payload, dict) and isinstance(payload.get(field), dict):
+                arn = arn or payload[field].get("ConnectionArn")
+        connection = self.connection(arn)
+        request = requests.build(payload, connection)
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await _exchange(request, pool(call, Pools).of(connection))
+        except TimeoutError:
+            raise StateError("States.Http.Socket", f"The request took longer than {SECONDS:.0f} seconds.") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _socket(error) from None
+
+    def result(self, value: Answer) -> Any:
+        """Nobody else has what was just decoded; only what is not surely small enough is measured."""
+        return value.value if value.size <= SMALL else adopt(value.value, PAYLOAD, self.label)
+
+    def connection(self, arn: Any) -> HttpConnection:
+        """The connection of an ARN: by its name, whatever account and region it says."""
+        found = CONNECTION.fullmatch(arn) if isinstance(arn, str) else None
+        if found is None:
+            raise requests.runtime(
+                "ConnectionArn must be the ARN of a connection, such as 'arn:aws:events:eu-west-1:123456789012:connection/NAME/ID'."
+            )
+        connection = self._connections.get(found["name"])
+        if connection is None:
+            near = get_close_matches(found["name"], self._connections, 1)
+            there = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(self._connections)) or 'none'}"
+            raise StateError(NOT_FOUND, f"There is no connection {found['name'][:80]!r} for HTTP requests here: {there}")
+        return connection
+
+
+async def _exchange(request: Request, through: Pool) -> Answer:
+    """The request, once more with a new token if the first was not accepted."""
+    authentication = await through.tokens.headers()
+    try:
+        return await _send(request, through, authentication)
+    except StateError as error:
+        if error.error != "States.Http.StatusCode.401" or not through.tokens.renewable:
+            raise
+    return await _send(request, through, await through.tokens.headers(instead_of=authentication))
+
+
+async def _send(request: Request, through: Pool, authentication: dict[str, str]) -> Answer:
+    """Follows redirects by itself, since each of them is judged like the first address, and since nothing of the connection's may go to
+    another server: neither its authentication nor what it adds to headers and bodies."""
+    method, url, body = request.method, request.url, request.body
+    headers = {**request.headers, **authentication}
+    here = url.origin()
+    for _ in range(through.connection.redirects + 1):
+        async with through.session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+            location = answer.headers.get("Location") if answer.status in FURTHER and through.connection.redirects else None
+            if location is None:
+                return answers.result(answer, await answers.read(answer))
+            status = answer.status
+        url = _next(url, location, through.connection)
+        if url.origin() != here:
+            here = url.origin()
+            headers, body = request.foreign_headers, request.foreign_body if body is not None else None
+        if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+            method, body = "GET", None
+        if body is None:
+            headers = {name: value for name, value in headers.items() if name.lower() not in UNKEPT}
+    raise StateError("States.Http.Socket", f"The server redirected more than {through.connection.redirects} times.")
+
+
+def _next(url: URL, location: str, connection: HttpConnection) -> URL:
+    try:
+        return requests.allowed(str(url.join(URL(location))), connection)
+    except ValueError:
+        raise StateError("States.Http.Socket", "The server redirected to what is no URL.") from None
+
+
+def _socket(error: Exception) -> StateError:
+    """What became of a request that nobody answered. The sentence names no header and no query: those may hold secrets."""
+    reason = getattr(error, "os_error", None) or error
+    if isinstance(reason, AddressRefused):
+        return StateError("States.Permissions", f"The connection does not allow this address: {reason}.")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+        return StateError("States.Http.Socket", f"{error.host}:{error.port} cannot be reached: {text}")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return StateError("States.Http.Socket", f"The answer is not HTTP: {' '.join(error.message.split())[:200]}")
+    return StateError("States.Http.Socket", f"The connection failed: {' '.join(str(error).split())[:200] or type(error).__name__}")

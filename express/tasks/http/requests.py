@@ -1,0 +1,191 @@
+"""The parameters of ``http:invoke`` and a connection in, one request out; whether it may be sent is judged here, too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from yarl import URL
+
+from express import origins
+from express.language.http_tasks import ARRAYS, FORBIDDEN, FORBIDDEN_PREFIXES, FORM, METHODS
+from express.options import HttpConnection
+from express.origins import Origin
+from express.runtime.failures import StateError
+from express.runtime.limits import PAYLOAD
+from express.runtime.values import dumps
+from express.tasks.http import forms
+
+JSON = "application/json; charset=UTF-8"
+# What AWS sets itself, whatever a definition says; its own User-Agent says "Amazon|StepFunctions|HttpInvoke|REGION"
+OWN = {"user-agent": "express-workflows", "range": "bytes=0-262144"}
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # a line break would begin another header, or another request
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Names of headers are in lower case, so that none is there twice. ``headers`` and ``body`` have what the connection adds;
+    ``foreign_headers`` and ``foreign_body`` have not: for another server, where a redirect may lead. Neither has its authentication."""
+
+    method: str
+    url: URL
+    headers: dict[str, str]
+    body: bytes | None
+    foreign_headers: dict[str, str]
+    foreign_body: bytes | None
+
+
+def build(given: Any, connection: HttpConnection) -> Request:
+    """StateError ``States.Runtime`` for parameters that AWS refuses, ``States.Permissions`` for an address that the connection does not
+    allow, ``States.DataLimitExceeded`` for a body that encoding makes too large."""
+    if not isinstance(given, dict):
+        raise runtime("The parameters of http:invoke must be an object.")
+    method = given.get("Method")
+    if method.__class__ is not str or method not in METHODS:
+        raise runtime(f"Method must be one of {', '.join(METHODS)}.")
+    url = allowed(given.get("ApiEndpoint"), connection)
+    pairs = forms.query(given.get("QueryParameters"))
+    if pairs or connection.query:
+        url = _with_query(url, pairs, connection.query)
+    own = _headers(given.get("Headers"))
+    body = given.get("RequestBody")
+    arrays = _arrays(given.get("Transform"))
+    foreign = _encoded(body, arrays)
+    content = foreign if not connection.body else _encoded(_merged(body, connection.body), arrays)
+    headers = {**own, **_canonical(connection.headers)} if connection.headers else own
+    return Request(
+        method=method,
+        url=url,
+        headers=_completed(headers, content, arrays),
+        body=content,
+        foreign_headers=_completed({name: value for name, value in own.items() if name != "cookie"}, foreign, arrays),
+        foreign_body=foreign,
+    )
+
+
+def runtime(sentence: str) -> StateError:
+    """What AWS calls every request that it does not even send."""
+    return StateError("States.Runtime", sentence)
+
+
+# --- Where it goes ----------------------------------------------------------------------------------------------------------------
+
+
+def allowed(endpoint: Any, connection: HttpConnection) -> URL:
+    """The URL of a text, if the connection's allow-list has it."""
+    if endpoint.__class__ is not str:
+        raise runtime("ApiEndpoint must be a text, such as 'https://api.example.com/v1/customers'.")
+    judged = _judged(endpoint, connection.allow)
+    if isinstance(judged, tuple):
+        raise StateError(*judged)
+    return judged
+
+
+@lru_cache(maxsize=4_096)
+def _judged(endpoint: str, allow: tuple[str, ...]) -> URL | tuple[str, str]:
+    """The text as the one URL that is compared, resolved and sent; or the error and the cause that it is."""
+    try:
+        url = URL(endpoint)
+        scheme, host, port = url.scheme, url.raw_host, url.port
+    except ValueError:
+        return "States.Runtime", "ApiEndpoint is not a URL."
+    if scheme not in origins.PORTS or not host:
+        return "States.Runtime", "ApiEndpoint must begin with https://HOST."
+    if url.raw_user is not None or url.raw_password is not None:
+        return "States.Runtime", "ApiEndpoint carries a user or a password: those belong in a connection."
+    if not any(origin.admits(scheme, host, port, url.raw_path) for origin in _origins(allow)):
+        where = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return "States.Permissions", f"The connection does not allow {where}{url.raw_path[:200]}."
+    return url.with_fragment(None)
+
+
+@lru_cache(maxsize=64)
+def _origins(allow: tuple[str, ...]) -> tuple[Origin, ...]:
+    return tuple(map(origins.parse, allow))
+
+
+def _with_query(url: URL, pairs: forms.Pairs, connections: Mapping[str, str]) -> URL:
+    """The URL's own parameters, those of the definition, and those of the connection in the place of equal names."""
+    every = [(name, value) for name, value in [*url.query.items(), *pairs] if name not in connections]
+    text = forms.joined([*every, *connections.items()])
+    return URL(f"{url.scheme}://{url.raw_authority}{url.raw_path}?{text}", encoded=True)
+
+
+# --- Headers ----------------------------------------------------------------------------------------------------------------------
+
+
+def _headers(given: Any) -> dict[str, str]:
+    """A definition's headers, by their names in lower case."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise runtime("Headers must be an object.")
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        key = name.lower()
+        if key in FORBIDDEN or key.startswith(FORBIDDEN_PREFIXES):
+            raise runtime(f"The header {name!r} cannot be used in an HTTP Task.")
+        text = ", ".join(map(forms.scalar, value)) if isinstance(value, list) else forms.scalar(value)
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(text):
+            raise runtime(f"{name!r} is no name of a header, or its value has characters that none can have.")
+        found[key] = text
+    return found
+
+
+def _canonical(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _completed(headers: dict[str, str], body: bytes | None, arrays: str | None) -> dict[str, str]:
+    """With the headers that a request has in any case."""
+    made = {**headers, **OWN}
+    if body is not None and "content-type" not in made:
+        made["content-type"] = JSON if arrays is None else FORM
+    return made
+
+
+# --- Body -------------------------------------------------------------------------------------------------------------------------
+
+
+def _arrays(transform: Any) -> str | None:
+    """How arrays of a form are written; None for a body that is no form."""
+    if transform is None:
+        return None
+    if not isinstance(transform, dict):
+        raise runtime("Transform must be an object.")
+    encoding, options = transform.get("RequestBodyEncoding", "NONE"), transform.get("RequestEncodingOptions") or {}
+    if encoding not in ("NONE", "URL_ENCODED"):
+        raise runtime("Transform.RequestBodyEncoding must be NONE or URL_ENCODED.")
+    arrays = options.get("ArrayFormat", "INDICES") if isinstance(options, dict) else None
+    if arrays not in ARRAYS:
+        raise runtime(f"Transform.RequestEncodingOptions.ArrayFormat must be one of {', '.join(ARRAYS)}.")
+    return arrays if encoding == "URL_ENCODED" else None
+
+
+def _merged(body: Any, connections: Mapping[str, Any]) -> dict[str, Any]:
+    """RequestBody with the connection's parameters, which win; AWS refuses to put them into anything but an object."""
+    if body is None:
+        return dict(connections)
+    if not isinstance(body, dict):
+        raise runtime("RequestBody must be an object: the connection adds parameters to it.")
+    return {**body, **connections}
+
+
+def _encoded(body: Any, arrays: str | None) -> bytes | None:
+    """JSON, or a form; a text is sent as it is, whatever it holds."""
+    if body is None:
+        return None
+    if body.__class__ is str:
+        content = body.encode()
+    elif arrays is None:
+        content = dumps(body)
+    elif isinstance(body, dict):
+        content = forms.encoded(body, arrays).encode()
+    else:
+        raise runtime("RequestBody must be an object or a text to be URL-encoded.")
+    if len(content) > PAYLOAD:
+        raise StateError("States.DataLimitExceeded", f"The encoded RequestBody has more than the {PAYLOAD} bytes of a payload.")
+    return content
