@@ -16,7 +16,7 @@ from express import units
 from express.addresses import Address
 from express.errors import ConfigurationError, ConnectionFailed
 from express.options import SourceOptions
-from express.queue import Lease, Queue, Taken
+from express.queue import Headers, Lease, Queue, Taken
 from express.sources import Source
 
 LEASE_SECONDS = 30.0
@@ -43,6 +43,15 @@ def open_source(address: Address, options: SourceOptions) -> Source:
     if problems:
         raise ConfigurationError(*problems)
     return QueueSource(address.name, seconds)
+
+
+def _given(headers: Headers) -> str | None:
+    """The name that somebody gave the execution: StartExecution's."""
+    for name, value in headers:
+        if name == "express-execution-arn":
+            parts = value.decode(errors="replace").split(":")
+            return parts[7] if len(parts) == 9 and parts[7] else None
+    return None
 
 
 class QueueSource(LeaseSource[Lease]):
@@ -95,7 +104,7 @@ class QueueSource(LeaseSource[Lease]):
             await asyncio.sleep(LOOK)
 
     def _record(self, each: Taken) -> Leased:
-        name = f"{self.topic}-{each.lease.id}"
+        name = _given(each.headers) or f"{self.topic}-{each.lease.id}"
         return Leased(self.topic, name, each.value, each.timestamp, each.key, each.headers, each.lease.receives)
 
     def _count(self, queue: Queue, emptied: bool) -> None:

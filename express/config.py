@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,8 +22,10 @@ from express.turns import Order
 from express.units import size_text
 
 DEFAULT_OPS = "127.0.0.1:9464"
+DEFAULT_API = "127.0.0.1:8083"
 LARGEST_WINDOW = 1_000_000  # executions that a dead-letter limit looks back on
 REDRIVEN = ("sqs",)  # sources that decide by themselves what becomes of a record that failed
+SHORTEST_TOKEN = 16  # characters: anything shorter is guessed
 SHORTEST_COMMIT = 0.01  # seconds; a commit tick is paid per process, not per event
 
 
@@ -73,11 +76,23 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     drain: Duration = 20.0
 
 
-class Api(msgspec.Struct, frozen=True, kw_only=True):
-    """The AWS-compatible endpoint: read and checked, served by later versions."""
+class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
+    """With which an SDK of AWS signs its requests."""
 
-    listen: str = "127.0.0.1:8083"
+    access_key_id: str
+    secret_access_key: str
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """The AWS-compatible endpoint. Without ``listen`` it is the default port, or a free one when that is in use. ``token`` and ``keys``
+    are those of whoever may ask; without any, this machine may. ``data`` is the directory of the state machines that are created over it
+    and of the executions they start; without one only the workflows of pipelines are served. ``functions``: files, for all of them."""
+
+    listen: str | None = None
     token: str | None = None
+    keys: tuple[AccessKey, ...] = ()
+    data: str | None = None
+    functions: tuple[str, ...] = ()
 
 
 class Ops(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +183,16 @@ def host_and_port(text: str) -> tuple[str, int]:
     return bare or "0.0.0.0", int(port)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether what listens there is reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def validate(configuration: Configuration) -> list[Route]:
     """Every rule that concerns more than the type of one field, one sentence each; all broken ones in one ConfigurationError (MissingFile,
     UnreadableFile where files are all that is wrong)."""
@@ -190,7 +215,7 @@ class _Validation:
         self._connections()
         self._limits()
         self._endpoints()
-        if not self._settings.pipelines:
+        if not self._settings.pipelines and (self._settings.api is None or self._settings.api.data is None):
             self._problem(("pipelines",), "there is no pipeline: nothing would run")
         routes = [self._route(number, pipeline) for number, pipeline in enumerate(self._settings.pipelines)]
         self._shared_files([route for route in routes if route is not None])
@@ -247,9 +272,18 @@ class _Validation:
         api = self._settings.api
         for part, listen in (("ops", self._settings.ops.listen), ("api", api.listen if api else None)):
             try:
-                host_and_port(listen if listen is not None else DEFAULT_OPS)
+                host, _ = host_and_port(listen if listen is not None else DEFAULT_OPS)
             except ValueError as error:
                 self._problem((part, "listen"), str(error))
+                continue
+            if part == "api" and api is not None and api.token is None and not api.keys and not is_loopback(host):
+                sentence = f"{listen} is reached from other machines: expected a token or keys for whoever may ask, or 127.0.0.1"
+                self._problem((part, "listen"), sentence)
+        if api is not None:
+            if api.token is not None and len(api.token) < SHORTEST_TOKEN:
+                self._problem(("api", "token"), f"expected at least {SHORTEST_TOKEN} characters")
+            for number, functions in enumerate(api.functions):
+                self._file(("api", "functions", number), functions)
 
     def _file(self, field: Field, name: str) -> None:
         path = self._configuration.directory / name

@@ -23,7 +23,7 @@ from express.observers.metrics import BOUNDS, WorkflowMetrics
 from express.observers.recording import Recording
 from express.options import Connection
 from express.outcome import Outcome
-from express.runtime.context import Execution, Recorded
+from express.runtime.context import ROLE, Execution, Recorded
 from express.runtime.decoding import whole
 from express.runtime.failures import StateError
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
@@ -59,6 +59,7 @@ class Program:
         """``rebind`` may put another binding in the place of what a Task would call, or of all that is in a Parallel or Map (it is given
         None for those): tests put mocks there."""
         self.workflow, self.name, self.sha256, self.traced = workflow, name, workflow.sha256, trace
+        self.role = ROLE  # of the state machine, if it was created with one
         self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
         states = all_states(workflow)
         self.states = tuple(state.name for state in states)

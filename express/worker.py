@@ -8,7 +8,7 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,8 @@ import uvloop
 from express import dispatcher, registry
 from express.addresses import Address
 from express.api.operations import Operations
+from express.api.serving import Serving
+from express.api.switchboard import Switchboard
 from express.config import Configuration, Route, connections_of, validate
 from express.dispatcher import Dispatcher, Summary
 from express.errors import ConfigurationError, DefinitionError, Problem
@@ -25,6 +27,7 @@ from express.leaving import Leaving
 from express.loading import functions_of, program_of
 from express.observers import logs
 from express.observers.exposition import Exposition
+from express.observers.metrics import WorkflowMetrics
 from express.observers.pipeline import PipelineMetrics
 from express.observers.stall import Heartbeat
 from express.options import SinkOptions
@@ -45,7 +48,7 @@ class Part(msgspec.Struct, frozen=True):
     """A pipeline that is ready to be connected."""
 
     route: Route
-    program: Program
+    program: Program | Switchboard
     source: Source
     sink: Sink | None
     dead_letter: Sink | None
@@ -108,7 +111,7 @@ def prepare(configuration: Configuration) -> list[Part]:
     return [part for part in parts if part is not None]
 
 
-def _part(route: Route, program: Program | None, problems: list[str]) -> Part | None:
+def _part(route: Route, program: Program | Switchboard | None, problems: list[str]) -> Part | None:
     """A pipeline's adapters, opened; None after a problem."""
     before = len(problems)
     source, sink, dead_letter = None, None, None
@@ -121,6 +124,15 @@ def _part(route: Route, program: Program | None, problems: list[str]) -> Part | 
     if source is None or program is None or len(problems) > before:
         return None
     return Part(route, program, source, sink, dead_letter, PipelineMetrics(route.name, source.lag))
+
+
+def _opened(route: Route, program: Switchboard) -> Part:
+    """The pipeline behind the API: its addresses are ours."""
+    problems: list[str] = []
+    part = _part(route, program, problems)
+    if part is None:
+        raise ConfigurationError(*problems)
+    return part
 
 
 def _sink(address: Address | None, options: SinkOptions, problems: list[str]) -> Sink | None:
@@ -144,17 +156,19 @@ class Worker:
         settings = configuration.settings
         self._settings = settings
         self.parts = prepare(configuration)
+        self._serving = None if settings.api is None else Serving(configuration, settings.api, self.parts)
+        if self._serving is not None and self._serving.own is not None:
+            self.parts.append(_opened(self._serving.own, self._serving.switchboard))
         self.heartbeat = Heartbeat(sys.__stderr__)
-        programs = {id(part.program): part.program for part in self.parts}.values()
-        workflows = [program.metrics for program in programs if program.metrics is not None]
         self._executor: Executor | None = None  # before the exposition, which asks for it at once
-        self._exposition = Exposition(workflows, [part.metrics for part in self.parts], self.heartbeat, self.stuck)
+        self._exposition = Exposition(self._workflows(), [part.metrics for part in self.parts], self.heartbeat, self.stuck)
         self._operations = Operations(self._exposition, self._alive, self._unready)
         self._bar = Bar([part.metrics for part in self.parts])
         self._dispatchers: list[Dispatcher] = []
         self._tasks: list[asyncio.Task[Summary]] = []
         self._stopping = False
         self.url: str | None = None  # of the operations endpoint
+        self.api_url: str | None = None
         self.seconds = 0.0  # how long it ran, connecting not counted
 
     @property
@@ -168,6 +182,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._startup(loop)
         try:
+            await self._serve()
             return await self._main_loop()
         finally:
             await self._shutdown()
@@ -175,6 +190,8 @@ class Worker:
     def stop(self) -> None:
         """Takes no more, drains, returns from ``run``. May be called more than once; nothing has been taken while still connecting."""
         self._stopping = True
+        if self._serving is not None:
+            self._serving.close()
         for part, task in zip(self._dispatchers, self._tasks, strict=True):
             if part.started:
                 part.stop()
@@ -184,12 +201,16 @@ class Worker:
     def _startup(self, loop: asyncio.AbstractEventLoop) -> None:
         self.heartbeat.start(loop)
         self._exposition.attach(loop)
-        if self._settings.api is not None:
-            log.warning("api: this version of Express has no AWS-compatible endpoint: nothing listens on %s", self._settings.api.listen)
         self.url = url = self._operations.start(self._settings.ops.listen)
         log.info("metrics at %s/metrics, health at %s/livez and %s/readyz", url, url, url)
         self._executor = Executor()
         self._dispatchers = [self._dispatcher(part, self._executor) for part in self.parts]
+
+    async def _serve(self) -> None:
+        if self._serving is not None:
+            assert self._executor is not None
+            self.api_url = url = await self._serving.start(self._executor)
+            log.info("the API of Step Functions at %s, what there is at %s/console", url, url)
 
     def _dispatcher(self, part: Part, executor: Executor) -> Dispatcher:
         route, settings = part.route, self._settings.limits
@@ -238,6 +259,8 @@ class Worker:
 
     async def _shutdown(self) -> None:
         self._bar.stop()
+        if self._serving is not None:
+            await self._serving.stop(self.drain)
         if self._executor is not None:
             await self._executor.close()
         self._operations.stop()
@@ -256,6 +279,8 @@ class Worker:
     def _unready(self) -> str | None:
         if self._stopping:
             return "draining"
+        if self._serving is not None and not self._serving.ready():
+            return "the API does not listen, or what takes its events is not connected"
         waiting = [each.name for each in self._dispatchers if not each.ready()]
         return f"not connected, or the group is not joined: {', '.join(waiting)}" if waiting or not self._dispatchers else None
 
@@ -265,6 +290,13 @@ class Worker:
 
     def stuck(self) -> int:
         return self._executor.stuck if self._executor is not None else 0
+
+    def _workflows(self) -> Sequence[WorkflowMetrics] | Callable[[], Sequence[WorkflowMetrics]]:
+        """Those of the pipelines; over an API they come and go."""
+        if self._serving is not None:
+            return self._serving.metrics
+        programs = {id(part.program): part.program for part in self.parts}.values()
+        return [program.metrics for program in programs if program.metrics is not None]
 
     def endings(self) -> list[Ending]:
         """What the summary is made of."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from express.cli import check, compile, dlq, exec, graph, queue, run, test  # noqa: A004 - verbs
+from express.cli import check, compile, dlq, exec, graph, queue, run, serve, test  # noqa: A004 - verbs
 from express.cli.exits import MEANING, Exit
 from express.errors import (
     CannotCreate,
@@ -34,6 +34,7 @@ Examples:
   express test orders.test.yaml --coverage
   express graph orders.asl.json -o orders.html
   express run -c express.yaml
+  express serve --functions orders_functions.py
 """
 EXITS = "\n".join(["", "\b", "Exit codes:", *(f"  {code:3d}  {text}" for code, text in MEANING.items())])
 
@@ -46,7 +47,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for name, verb in (("run", run), ("exec", exec), ("check", check), ("compile", compile), ("test", test), ("graph", graph)):
+for name, verb in (
+    ("run", run),
+    ("serve", serve),
+    ("exec", exec),
+    ("check", check),
+    ("compile", compile),
+    ("test", test),
+    ("graph", graph),
+):
     app.command(name, epilog=verb.EXAMPLES, short_help=verb.SHORT)(verb.command)
 
 app.add_typer(dlq.app, name="dlq", epilog=dlq.EXAMPLES, help=dlq.SHORT, short_help=dlq.SHORT)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from express.cli import substitutions
+from express.cli import endpoint, substitutions
 from express.cli.exits import Exit, duration, usage
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ def command(
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
     configuration: Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Everything from express.yaml.")] = None,
     ops: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The operations endpoint.  [default: 127.0.0.1:9464]")] = None,
+    api: endpoint.Listen = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIRECTORY", help="Where the API keeps things.  [default: nowhere]")] = None,
+    token_file: endpoint.TokenFile = None,
+    credentials: endpoint.Credentials = None,
     drain: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="How long a stop may take.  [default: 20s]")] = None,
     in_flight: Annotated[int | None, typer.Option(metavar="N", min=1, help="Records in flight.  [default: 500]")] = None,
     commit_every: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="Between commits.  [default: 200ms]")] = None,
@@ -71,17 +75,32 @@ def command(
         "--substitute": substitute,
     }  # fmt: skip
     given = [flag for flag, value in flags.items() if value]
+    asked = {"--data": data, "--token-file": token_file, "--credentials": credentials}
+    if configuration is None and api is None and (without := [flag for flag, value in asked.items() if value is not None]):
+        raise usage(f"{', '.join(without)}: expected --api HOST:PORT beside it")
     if configuration is not None:
         if given:
             raise usage(f"{', '.join(given)} cannot be given beside -c: the configuration says it")
-        return _run(_from_file(configuration, ops))
+        return go(_with_api(_from_file(configuration, ops), api, data, token_file, credentials))
     if definition is None:
         raise usage("expected a DEFINITION with --source, or -c FILE")
     if source is None:
         raise usage("expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or kafka://localhost:9092/orders?group=orders")
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every, "order": order and order.value}
     values = substitutions.parsed(substitute)
-    return _run(_from_flags(definition, source, functions or [], values, pipeline, in_flight, name, ops))
+    made = _from_flags(definition, source, functions or [], values, pipeline, in_flight, name, ops)
+    return go(_with_api(made, api, data, token_file, credentials))
+
+
+def _with_api(
+    configuration: Configuration, listen: str | None, data: Path | None, token: Path | None, credentials: Path | None
+) -> Configuration:
+    import msgspec
+
+    if all(flag is None for flag in (listen, data, token, credentials)):
+        return configuration
+    api = endpoint.settings(listen, data, (), token, credentials, configuration.settings.api)
+    return msgspec.structs.replace(configuration, settings=msgspec.structs.replace(configuration.settings, api=api))
 
 
 def _from_file(path: Path, ops: str | None) -> Configuration:
@@ -127,10 +146,13 @@ def _flag(field: Field) -> str:
         return "--" + str(field[2]).replace("_", "-")
     if field[:1] == ("workflows",):
         return "--functions" if "functions" in field else "DEFINITION"
+    if field[:1] == ("api",):
+        return {"token": "--token-file", "keys": "--credentials"}.get(str(field[1]), "--api")
     return {"ops": "--ops"}.get(str(field[0]), str(field[0]))
 
 
-def _run(configuration: Configuration) -> int:
+def go(configuration: Configuration) -> int:
+    """Runs a configuration until it ends or a signal drained it, and sums up."""
     from express.observers import logs
     from express.progress import report, summarize
     from express.worker import Worker, work

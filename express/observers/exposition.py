@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
@@ -29,21 +30,23 @@ class Exposition:
 
     def __init__(
         self,
-        workflows: Sequence[WorkflowMetrics],
+        workflows: Sequence[WorkflowMetrics] | Callable[[], Sequence[WorkflowMetrics]],
         pipelines: Sequence[PipelineMetrics],
         heartbeat: Heartbeat | None = None,
         stuck: Callable[[], int] = int,
     ) -> None:
-        self._workflows, self._pipelines, self._stuck = workflows, pipelines, stuck
+        """``workflows`` may be a function, where they come and go: it is called on the loop that counts."""
+        self._workflows = workflows if callable(workflows) else lambda: workflows
+        self._pipelines, self._stuck = pipelines, stuck
         self._lateness = Histogram() if heartbeat is None else heartbeat.lateness
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._latest = take(workflows, pipelines, self._lateness, stuck)
+        self._shown = _Shown((), [], take((), pipelines, self._lateness, stuck))
+        self._look(lambda: None)
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._registry.register(_Counts(workflows, pipelines, lambda: self._latest))
-        self._families = _families(workflows, pipelines)
+        self._registry.register(_Counts(pipelines, lambda: self._shown))
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on ``loop`` is the one that counts. Until then, and without one, nothing counts."""
@@ -59,7 +62,13 @@ class Exposition:
             self._loop.call_soon_threadsafe(self._look, looked)
 
     def _look(self, looked: Callable[[], object]) -> None:
-        self._latest = take(self._workflows, self._pipelines, self._lateness, self._stuck)
+        workflows = tuple(self._workflows())
+        families = self._shown.families
+        labels = [metrics.workflow for metrics in workflows]
+        if not families or workflows != self._shown.workflows or labels != self._shown.labels:
+            families = _families(workflows, self._pipelines)
+        # One object, since another thread may be writing the last one
+        self._shown = _Shown(workflows, families, take(workflows, self._pipelines, self._lateness, self._stuck), labels)
         looked()
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
@@ -68,18 +77,27 @@ class Exposition:
         body = encode(self._registry)
         # Histograms are nearly all of a body, and the same text in every format. prometheus_client takes 18 us a line, this takes one:
         # a scrape of 1,000 states competes a twentieth of the time with the loop for the interpreter.
-        latest = self._latest
-        histograms = "".join(family.text(latest) for family in self._families).encode()
+        shown = self._shown
+        histograms = "".join(family.text(shown.latest) for family in shown.families).encode()
         if body.endswith(_END):
             return body[: -len(_END)] + histograms + _END, content_type
         return body + histograms, content_type
 
 
+class _Shown(NamedTuple):
+    """The last copy of the counters, and of what they are."""
+
+    workflows: tuple[WorkflowMetrics, ...]
+    families: list[_Family]
+    latest: Snapshot
+    labels: Sequence[str] = ()
+
+
 class _Counts(Collector):
     """Counters, gauges and infos, as prometheus_client wants them."""
 
-    def __init__(self, workflows: Sequence[WorkflowMetrics], pipelines: Sequence[PipelineMetrics], latest: Callable[[], Snapshot]) -> None:
-        self._workflows, self._pipelines, self._latest = workflows, pipelines, latest
+    def __init__(self, pipelines: Sequence[PipelineMetrics], shown: Callable[[], _Shown]) -> None:
+        self._pipelines, self._shown = pipelines, shown
 
     def describe(self) -> Iterable[Metric]:
         """Called by the registry instead of a first ``collect``."""
@@ -87,9 +105,10 @@ class _Counts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry at each scrape."""
-        latest = self._latest()
-        yield from _executions(self._workflows, latest)
-        yield from _failures(self._workflows, latest)
+        shown = self._shown()
+        latest = shown.latest
+        yield from _executions(shown.workflows, latest)
+        yield from _failures(shown.workflows, latest)
         yield from _pipeline_counts(self._pipelines, latest)
         yield GaugeMetricFamily("express_stuck_calls", "Calls of functions past their time that nothing can end: threads.", latest.stuck)
 

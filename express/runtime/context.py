@@ -15,6 +15,7 @@ from express.clock import REAL, Clock
 from express.runtime.limits import NAME_CHARACTERS
 
 ACCOUNT = "arn:aws:states:us-east-1:000000000000"  # where executions and workflows pretend to live
+ROLE = "arn:aws:iam::000000000000:role/express"  # what they pretend to be, unless somebody said it
 
 
 class Message(Protocol):
@@ -76,6 +77,7 @@ class Execution(msgspec.Struct, eq=False):
     done: Callable[[Execution, Any], None] | None = None
     given_name: str | None = None
     started_wall: float = 0.0
+    given_id: str | None = None
 
     # Read by generated code for definite paths into the Context Object
 
@@ -89,7 +91,7 @@ class Execution(msgspec.Struct, eq=False):
     @property
     def id(self) -> str:
         """``$$.Execution.Id``."""
-        return f"{ACCOUNT}:express:{self.program.name}:{self.name}"
+        return self.given_id or f"{ACCOUNT}:express:{self.program.name}:{self.name}"
 
     @property
     def start_time(self) -> str:
@@ -101,7 +103,8 @@ class Execution(msgspec.Struct, eq=False):
     @property
     def role(self) -> str:
         """``$$.Execution.RoleArn``: nobody assumes it."""
-        return "arn:aws:iam::000000000000:role/express"
+        role: str = getattr(self.program, "role", ROLE)
+        return role
 
     @property
     def workflow_id(self) -> str:
