@@ -6,8 +6,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests wait more than they compute: two at a time, each file in one process. WORKERS=0 for one after the other.
-WORKERS ?= 2
+# Tests wait as much as they compute: three at a time on two cores. WORKERS=0 for one after the other.
+WORKERS ?= 3
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PARALLEL
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

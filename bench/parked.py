@@ -27,7 +27,7 @@ from express.runtime.values import loads
 from express.worker import GC_THRESHOLDS
 
 LIMIT = 5_000  # bytes each
-SECONDS = {"RSS": 40, "tracemalloc": 250}  # long enough to start them all, which tracing slows down
+SECONDS = {"RSS": 40, "tracemalloc": 250}  # of Wait for 100,000: long enough to start them all, which tracing slows down
 
 
 def definition(seconds: int) -> dict[str, object]:
@@ -75,7 +75,7 @@ def resident() -> int:
 
 
 async def park(count: int, how: str) -> None:
-    program = express.compile(definition(SECONDS[how]), name="parked")
+    program = express.compile(definition(max(3, SECONDS[how] * count // 100_000)), name="parked")
     gc.set_threshold(*GC_THRESHOLDS)  # as `express run` does
     executor = Executor()
     outcomes: dict[str, int] = {}

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import forked
+
 COMMAND = [sys.executable, "-m", "express"]
 
 
@@ -25,6 +27,8 @@ def express(
     before: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
     """The command, run to its end; ``text`` is its standard input, ``before`` a command that starts it."""
+    if not before:
+        return forked.run([*map(str, arguments)], cwd, text, {**os.environ, **(environment or {})}, seconds)
     return subprocess.run(
         [*before, *COMMAND, *map(str, arguments)],
         cwd=cwd,

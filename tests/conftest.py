@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -49,6 +50,35 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     elif item.get_closest_marker("uvloop_only"):
         del factories["asyncio"]
     return factories
+
+
+# --- Who runs what ----------------------------------------------------------------------------------------------------------------
+
+# Parallel workers take whole files; what shares a server that takes long to start goes to one worker, which starts it once.
+TOGETHER = {
+    "tests/brokers/": "kafka that is killed",
+    "tests/chaos/": "kafka that is killed",
+    "tests/test_bench.py": "kafka that is killed",
+    "tests/consumers/test_kafka": "kafka",
+    "tests/dlq/test_boxes.py": "kafka",
+    "tests/sinks/test_kafka.py": "kafka",
+    "tests/test_readme.py": "kafka",
+    "tests/consumers/test_sqs": "aws",
+    "tests/sinks/test_redrive.py": "aws",
+    "tests/sinks/test_sqs.py": "aws",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class ByServer(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return next((group for place, group in TOGETHER.items() if path.startswith(place)), path)
+
+    return ByServer(config, log)
 
 
 # --- Which tests run --------------------------------------------------------------------------------------------------------------

@@ -18,10 +18,14 @@ from tests.examples.oracle import Result, expected_of_all
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
 
-# `make test` would run this very test, and `make bench` takes minutes: their verbs are run on something small.
-SMALLER = {"make test": "make test PYTEST_ARGS='-q tests/test_addresses.py'", "make bench": "make --dry-run bench"}
+# `make test` would run this very test, `make bench` takes minutes, `make lint` one (and CI runs it): on something small, or shown only.
+SMALLER = {
+    "make test": "make test PYTEST_ARGS='-q tests/test_addresses.py'",
+    "make bench": "make --dry-run bench",
+    "make lint": "make --dry-run lint",
+}
 
-LEFT = (".git", ".venv*", ".pytest_cache", ".ruff_cache", "__pycache__")  # mypy's cache goes along: without it a check takes a minute
+LEFT = (".git", ".venv*", ".pytest_cache", ".ruff_cache", ".mypy_cache", "__pycache__")
 MADE = ("*.egg-info", "build", "demo-output", ".hypothesis")
 
 pytestmark = [pytest.mark.installs, pytest.mark.timeout(480)]

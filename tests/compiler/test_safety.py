@@ -97,7 +97,7 @@ def _shape(function: ast.stmt) -> str:
 BENIGN = [f"word{number}" for number in range(10)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=75, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(hostile, min_size=10, max_size=10))
 def test_replacing_every_text_by_a_harmless_one_changes_nothing_but_constants(words: list[str]) -> None:
     words = distinct([word or "empty" for word in words])

@@ -116,7 +116,7 @@ def test_a_second_run_finds_nothing_to_do(finished: tuple[Demo, str]) -> None:
     assert "no new events" in shown
 
 
-@pytest.mark.parametrize("killed_after", [1, 400, 1200])
+@pytest.mark.parametrize("killed_after", [1, 1200])
 def test_after_kill_9_in_the_middle_nothing_is_lost_and_at_most_what_was_in_flight_comes_twice(tmp_path: Path, killed_after: int) -> None:
     demo = Demo(tmp_path)
     written = demo.kill_after(killed_after)

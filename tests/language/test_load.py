@@ -232,7 +232,7 @@ def _mutate(value: Any, random_: random.Random, junk: Any) -> Any:
     return junk
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False), st.lists(anything, min_size=1, max_size=4), st.booleans())
 def test_a_definition_that_has_been_tampered_with_gives_problems_and_no_exception(
     definition: dict[str, Any], random_: random.Random, junk: list[Any], as_text: bool

@@ -458,6 +458,7 @@ async def test_given_up_sleeps_leave_the_heap() -> None:
 # --- Memory -----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.uvloop_only
 async def test_nothing_is_kept_of_ten_thousand_executions() -> None:
     async def work(event: Any) -> Any:
         return {"ok": event}
@@ -498,6 +499,7 @@ async def test_nothing_is_kept_of_ten_thousand_executions() -> None:
             gc.enable()
 
 
+@pytest.mark.uvloop_only
 async def test_memory_is_flat_over_a_hundred_thousand_events() -> None:
     async def work(event: Any) -> Any:
         return {"ok": event["a"]}

@@ -77,6 +77,7 @@ async def test_an_exception_gives_its_class_and_lambdas_cause_with_the_request_t
 # --- Workers are used again -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.uvloop_only
 async def test_ten_thousand_calls_use_as_many_tasks_as_run_at_a_time() -> None:
     tasks = set()
 
