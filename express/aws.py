@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound
 
@@ -44,27 +45,67 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     async def client(self, service: str) -> Any:
         """A client of a service, to be closed by ``close``. Raises what botocore does."""
-        given = self.connection
-        for name in ("botocore", "aiobotocore"):  # where they found credentials is of interest to who debugs them
-            if logging.getLogger(name).level == logging.NOTSET:
-                logging.getLogger(name).setLevel(logging.WARNING)
-        session = AioSession(profile=given.profile)
-        context = session.create_client(
-            service,
-            region_name=self.region or given.region,
-            endpoint_url=given.endpoint,
-            aws_access_key_id=given.access_key_id,
-            aws_secret_access_key=given.secret_access_key,
-            aws_session_token=given.session_token,
-            config=AioConfig(
-                connect_timeout=5,
-                read_timeout=ANSWER_SECONDS,
-                max_pool_connections=50,
-                retries={"mode": "standard", "total_max_attempts": 2},  # the rest is up to us
-                user_agent_extra="express",
-            ),
+        # the rest of what is to be tried again is up to us
+        settings = AioConfig(
+            connect_timeout=5,
+            read_timeout=ANSWER_SECONDS,
+            max_pool_connections=50,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            user_agent_extra="express",
         )
-        return await context.__aenter__()
+        return await client_of(self.connection, service, self.region, settings)
+
+
+class Session(AIOHTTPSession):  # type: ignore[misc] # untyped
+    """Keeps an answer's headers as they came, as ``headers.received``: botocore makes all of them small, and a state shows them."""
+
+    async def send(self, request: Any) -> Any:
+        response = await super().send(request)
+        response.headers.received = [(name.decode(), value.decode(errors="replace")) for name, value in response.raw.raw_headers]
+        return response
+
+
+def task_settings(seconds: float) -> AioConfig:
+    """For what a workflow asks of a service. Nothing is tried twice but by its Retry, nothing is refused before the service has seen it.
+    ``seconds``: how long an answer may take."""
+    return AioConfig(
+        connect_timeout=5,
+        read_timeout=seconds,
+        max_pool_connections=100,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        parameter_validation=False,
+        http_session_cls=Session,
+        user_agent_extra="express",
+    )
+
+
+async def client_of(given: AwsConnection, service: str, region: str | None, settings: AioConfig, loader: Any = None) -> Any:
+    """A client of a service, to be closed by ``close``. Raises what botocore does. ``loader``: botocore's, which keeps what it has read."""
+    for name in ("botocore", "aiobotocore"):  # where they found credentials is of interest to who debugs them
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.WARNING)
+    session = AioSession(profile=given.profile)
+    if loader is not None:
+        session.register_component("data_loader", loader)
+    url = endpoint_of(given, service)
+    if url is not None and service == "s3":
+        # a bucket's name is no part of the host's: only AWS's own hosts have it there
+        settings = settings.merge(AioConfig(s3={"addressing_style": "path"}))
+    context = session.create_client(
+        service,
+        region_name=region or given.region,
+        endpoint_url=url,
+        aws_access_key_id=given.access_key_id,
+        aws_secret_access_key=given.secret_access_key,
+        aws_session_token=given.session_token,
+        config=settings,
+    )
+    return await context.__aenter__()
+
+
+def endpoint_of(given: AwsConnection, service: str) -> str | None:
+    """Where a service is, if not where AWS has it. ``service``: botocore's name."""
+    return given.endpoints.get(service, given.endpoint)
 
 
 def endpoint(address: Address, connection: Connection | None, allowed: Iterable[str], example: str) -> tuple[Endpoint, list[str]]:

@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     # what generated code runs on: no language, no compiler
     "express.runtime": {"express.clock", "express.tasks"},
     "express.tasks": {
+        "express.aws",
         "express.runtime",
         "express.clock",
         "express.language.http_tasks",

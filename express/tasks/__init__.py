@@ -54,7 +54,15 @@ class ResourceMissing(LookupError):  # noqa: N818 - named for what happened
 # that is not there.
 INTEGRATIONS: dict[str, str] = {
     "http:invoke": "express.tasks.http:bind",
-}
+    "aws-sdk": "express.tasks.aws_sdk:bind",
+    **dict.fromkeys(
+        (
+            "athena", "batch", "bedrock", "codebuild", "databrew", "dynamodb", "ecs", "eks", "emr-containers", "emr-serverless", "events",
+            "glue", "mediaconvert", "sagemaker", "sns", "sqs", "states",
+        ),
+        "express.tasks.aws_optimised:bind",
+    ),
+}  # fmt: skip
 
 
 def bind(

@@ -12,21 +12,11 @@ from importlib import import_module
 from typing import Any
 
 from express.errors import ConfigurationError, RequestError
+from express.tasks.aws_names import FOLDERS, named
 
 # An integration, without how its end is waited for
 _RESOURCE = re.compile(r"arn:[\w-]+:states:[^:]*:[^:]*:(?P<sdk>aws-sdk:)?(?P<service>[\w-]+):(?P<action>\w+)(?P<pattern>[.:].+)?$")
 
-# Step Functions calls services as Java's SDK does; where botocore's folder has another name
-_FOLDERS = {
-    "applicationdiscoveryservice": "discovery", "cloudwatchlogs": "logs", "cognitoidentityprovider": "cognito-idp",
-    "configservice": "config", "costandusagereportservice": "cur", "costexplorer": "ce", "databasemigrationservice": "dms",
-    "directoryservice": "ds", "directoryservicedata": "ds-data", "elasticloadbalancing": "elb", "elasticloadbalancingv2": "elbv2",
-    "elasticmapreduce": "emr", "elasticsearchservice": "es", "eventbridge": "events", "iotdataplane": "iot-data",
-    "iotjobsdataplane": "iot-jobs-data", "lexmodelbuildingservice": "lex-models", "lexmodelsv2": "lexv2-models",
-    "lexruntimeservice": "lex-runtime", "lexruntimev2": "lexv2-runtime", "marketplaceentitlementservice": "marketplace-entitlement",
-    "marketplacemetering": "meteringmarketplace", "migrationhub": "mgh", "pinpointsmsvoice": "sms-voice",
-    "serverlessapplicationrepository": "serverlessrepo", "sfn": "stepfunctions", "simpledb": "sdb", "states": "stepfunctions",
-}  # fmt: skip
 # Integrations whose result is not what one API operation returns
 _OWN = frozenset({"apigateway:invoke", "http:invoke", "bedrock:invokeModel", "eks:call", "eks:runJob"})
 
@@ -71,22 +61,13 @@ def _output(botocore: Any, service: str, action: str) -> Any:
     available = session.get_available_services()
     folders = {name.replace("-", ""): name for name in available}
     plain = service.replace("-", "").lower()
-    folder = _FOLDERS.get(service) or _FOLDERS.get(plain) or folders.get(plain)
+    folder = FOLDERS.get(service) or FOLDERS.get(plain) or folders.get(plain)
     if folder is None:
         return None
     model = session.get_service_model(folder)
     wanted = action.lower()
     name = next((name for name in model.operation_names if name.lower() == wanted), None)
     return None if name is None else model.operation_model(name).output_shape
-
-
-# Where Java's SDK sees words in a name: executionArn, DBInstance, MD5OfBody, S3Key
-_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z][a-zA-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[0-9])(?=[a-zA-Z])|[^A-Za-z0-9]+")
-
-
-def named(name: str) -> str:
-    """An API's field as Step Functions names it: ``executionArn`` is ExecutionArn, ``DBInstances`` DbInstances."""
-    return "".join(word.capitalize() for word in _WORDS.split(name))
 
 
 def _check(value: Any, shape: Any, field: str, *, strict: bool) -> None:

@@ -55,6 +55,8 @@ FLOORS: dict[str, dict[str, tuple[int, int]]] = {
         "test_sfn_api_map_run": (44, 44),
         "test_sfn_api_validation": (1, 1),
     },
+    # One cause was recorded with an SDK that is newer than the others': "(SDK Attempt Count: 1)"
+    "services": {"error_handling": (11, 11), "local_mocking": (1, 1), "services": (14, 13)},
     "real": {"all": (60, 60)},
     "lint": {"invalid": (25, 25), "valid": (37, 37)},
 }

@@ -94,7 +94,20 @@ def test_a_qualified_name_goes_before_the_bare_one_and_the_whole_arn_before_both
             "arn:aws:states:::sqs:sendMessage",
             None,
             {},
-            "nothing here provides the resource 'arn:aws:states:::sqs:sendMessage'; expected the ARN of a Lambda function, or " + INVOKE,
+            "sqs:sendMessage needs a connection to AWS, and there is none: give one in connections, as {aws: {region: eu-west-1}}",
+        ),
+        (
+            "arn:aws:states:::eks:runJob",
+            None,
+            {},
+            "eks:runJob is an integration that this version of Express does not have",
+        ),
+        (
+            "arn:aws:states:::elasticmapreduce:addStep",
+            None,
+            {},
+            "nothing here provides the resource 'arn:aws:states:::elasticmapreduce:addStep'; expected the ARN of a Lambda function, or "
+            + INVOKE,
         ),
     ],
 )
