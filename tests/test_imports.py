@@ -152,6 +152,7 @@ ROOMS: dict[str, set[str]] = {
         "express.observers",
         "express.outcome",
         "express.program",
+        "express.queue",
         "express.registry",
         "express.runtime",
         "express.teststate",

@@ -41,6 +41,15 @@ def test_records_are_taken_oldest_first_with_what_they_were_sent_with(path: Path
         assert (queue.waiting(), queue.held()) == (0, 3)
 
 
+def test_whoever_knows_that_all_takers_are_gone_gives_everything_back_but_what_was_delayed(path: Path) -> None:
+    with Queue(path) as queue:
+        queue.send([b"taken", b"taken too"])
+        queue.take(2, 60)
+        queue.send([b"later"], delay=60)
+        assert queue.give_back_all() == 2
+        assert [record.value for record in queue.take(10, 60)] == [b"taken", b"taken too"]
+
+
 def test_what_was_given_back_keeps_its_turn_and_what_ran_out_comes_first(path: Path) -> None:
     with Queue(path) as queue:
         queue.send([b"%d" % number for number in range(6)])

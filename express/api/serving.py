@@ -32,6 +32,7 @@ from express.loading import functions_of
 from express.observers.metrics import WorkflowMetrics
 from express.options import SinkOptions, SourceOptions
 from express.program import Program
+from express.queue import Queue
 
 EVENTS, FAILED = "executions.db", "failed.db"  # queues below --data: what was started, and what failed
 DRAIN = 20.0
@@ -54,6 +55,10 @@ class Serving:
     def __init__(self, configuration: Configuration, api: Api, pipelines: Sequence[Pipeline]) -> None:
         self._settings, self._api = configuration.settings, api
         self._directory = None if api.data is None else _Directory(configuration.directory / api.data)
+        if self._directory is not None:
+            # What a process had taken that was killed need not wait for its lease to run out: the directory is ours alone
+            with Queue(self._directory.path / EVENTS) as queue:
+                queue.give_back_all()
         workflows = self._settings.workflows
         files = dict.fromkeys([*api.functions, *(file for workflow in workflows.values() for file in workflow.functions)])
         functions = functions_of(configuration.directory / file for file in files)
