@@ -152,6 +152,15 @@ class Tracker:
         """How many delivered offsets are not finished."""
         return len(self._pending)
 
+    def pending(self) -> Collection[int]:
+        """The delivered offsets that are not finished, in no order; not to be changed."""
+        return self._pending
+
+    @property
+    def finished(self) -> int:
+        """The highest finished offset, -1 when there is none."""
+        return self._finished
+
     def behind(self) -> int:
         """How far what is committed is behind what was delivered, in offsets."""
         return self._delivered + 1 - self._base if self._delivered >= 0 else 0

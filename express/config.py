@@ -390,6 +390,9 @@ class _Validation:
             for problem in error.problems:
                 self._problem(field, problem)
             return None
+        if (checkpoint := address.options.get("checkpoint")) and not checkpoint.startswith("dynamodb:"):
+            anchored = {**address.options, "checkpoint": str(self._configuration.directory / checkpoint)}
+            address = msgspec.structs.replace(address, options=anchored)
         if address.scheme in ("file", "queue") and not address.servers:
             path = str(self._configuration.directory / address.name)
             return msgspec.structs.replace(address, name=path), None

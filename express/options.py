@@ -142,7 +142,12 @@ class HttpConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 Connection = KafkaConnection | RedisConnection | AwsConnection | HttpConnection
-CONNECTED_BY: dict[str, type[Connection]] = {"kafka": KafkaConnection, "redis": RedisConnection, "sqs": AwsConnection}  # by scheme
+CONNECTED_BY: dict[str, type[Connection]] = {  # by scheme
+    "kafka": KafkaConnection,
+    "redis": RedisConnection,
+    "sqs": AwsConnection,
+    "kinesis": AwsConnection,
+}
 
 
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):

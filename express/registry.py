@@ -19,6 +19,7 @@ SOURCES = {
     "queue": "consumers.queue:open_source",
     "redis": "consumers.redis:open_source",
     "sqs": "consumers.sqs:open_source",
+    "kinesis": "consumers.kinesis:open_source",
     "memory": "consumers.memory:open_source",
 }
 SINKS = {
@@ -33,8 +34,8 @@ SINKS = {
     "memory": "express.sinks.memory:open_sink",
     "drop": "express.sinks.drop:open_sink",
 }
-EXTRAS = {"redis": "redis", "sqs": "aws"}  # scheme -> the extra that installs its library
-LATER = frozenset({"kinesis", "http", "https", "nats"})  # named by the design, not in this version
+EXTRAS = {"redis": "redis", "sqs": "aws", "kinesis": "aws"}  # scheme -> the extra that installs its library
+LATER = frozenset({"http", "https", "nats"})  # named by the design, not in this version
 
 _resolved: dict[str, Callable[..., Any]] = {}
 

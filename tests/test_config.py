@@ -336,8 +336,8 @@ WRONG_PIPELINES = {
         f".source: carrier-pigeon:x: there is no source called carrier-pigeon:, expected one of {SOURCE_LIST}",
     ),
     "source of a later version": (
-        "source: 'kinesis://x/y', workflow: orders",
-        f".source: kinesis://x/y: this version of Express has no kinesis: source; it has {SOURCE_LIST}",
+        "source: 'nats://x/y', workflow: orders",
+        f".source: nats://x/y: this version of Express has no nats: source; it has {SOURCE_LIST}",
     ),
     "sink as a source": (
         "source: 'drop:', workflow: orders",

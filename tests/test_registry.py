@@ -10,7 +10,7 @@ from express import addresses, registry
 from express.errors import ConfigurationError
 from express.options import SinkOptions, SourceOptions
 
-ADDRESSES = {"redis": "redis://localhost:6379/orders?group=g", "sqs": "sqs://eu-west-1/orders"}
+ADDRESSES = {"redis": "redis://localhost:6379/orders?group=g", "sqs": "sqs://eu-west-1/orders", "kinesis": "kinesis://eu-west-1/orders"}
 
 
 def test_every_library_that_is_optional_is_known() -> None:
@@ -18,7 +18,7 @@ def test_every_library_that_is_optional_is_known() -> None:
     assert set(registry.EXTRAS) <= {*registry.SOURCES, *registry.SINKS}
 
 
-@pytest.mark.parametrize(("scheme", "library"), [("redis", "redis"), ("sqs", "aiobotocore")])
+@pytest.mark.parametrize(("scheme", "library"), [("redis", "redis"), ("sqs", "aiobotocore"), ("kinesis", "aiobotocore")])
 def test_without_its_library_an_adapter_says_which_extra_to_install(scheme: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == library or name in _parts(scheme)]:
         monkeypatch.delitem(sys.modules, name)

@@ -30,6 +30,7 @@ Examples:
 Addresses:
   sources  kafka://HOST:PORT,.../TOPIC?group=NAME&start=earliest|latest|none&session=30s, file:PATH, stdin:,
            sqs://REGION/QUEUE?visibility=30s, redis://HOST:PORT/STREAM?group=NAME&visibility=30s,
+           kinesis://REGION/STREAM?group=NAME&checkpoint=PATH|dynamodb:TABLE&start=earliest|latest|none&lease=30s,
            queue:PATH?visibility=30s (an embedded queue, filled with express queue send)
   sinks    kafka://HOST:PORT,.../TOPIC, file:PATH, queue:PATH, sqs://REGION/QUEUE, redis://HOST:PORT/STREAM,
            https://HOST/PATH (a webhook), redrive: (a dead letter of SQS: left to the queue's own policy), drop: (loss on purpose)

@@ -142,7 +142,9 @@ class Cluster:
                     return
             except (OSError, KafkaException):
                 time.sleep(0.1)
-        raise RuntimeError(f"Kafka broker {node.number} did not start within {START_SECONDS:.0f} s:\n{node.log.read_text()[-4000:]}")
+        ended = node.process.poll()
+        what = f"did not answer within {START_SECONDS:.0f} s" if ended is None else f"ended with {ended}"
+        raise RuntimeError(f"Kafka broker {node.number} {what}:\n{node.log.read_text()[-4000:]}")
 
     def stop(self, *numbers: int, kill: bool = False) -> None:
         """Ends those named (all when none is): in order, or as kill -9 does."""

@@ -40,6 +40,7 @@ class Server:
         self.kind, self.home, self.port = kind, home, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self._clients: dict[str, Any] = {}  # making one costs more than most tests
 
     def start(self) -> None:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
@@ -70,11 +71,14 @@ class Server:
             self.process.wait(10)
             self.process = None
 
-    def client(self) -> Any:
+    def client(self, service: str = "sqs") -> Any:
         """boto3's, not the client under test."""
-        import boto3
+        if service not in self._clients:
+            import boto3
 
-        return boto3.client("sqs", endpoint_url=self.url, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+            keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+            self._clients[service] = boto3.client(service, endpoint_url=self.url, region_name="eu-west-1", **keys)
+        return self._clients[service]
 
     def queue(self, name: str = "", **attributes: Any) -> Queue:
         """A new queue; ``fifo`` in its attributes' names makes it one."""

@@ -217,9 +217,9 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str | list[str]]] = {
         f"--source: 'events' is not an address: expected one such as {SAMPLE} or file:events.jsonl",
     ),
     "source of a later version": (
-        ("run", "orders.asl.json", "--functions", "functions.py", "--source", "kinesis://stream"),
+        ("run", "orders.asl.json", "--functions", "functions.py", "--source", "nats://stream"),
         78,
-        f"--source: kinesis://stream: this version of Express has no kinesis: source; it has {SOURCE_LIST}",
+        f"--source: nats://stream: this version of Express has no nats: source; it has {SOURCE_LIST}",
     ),
     "source that is not there": (
         ("run", "orders.asl.json", "--functions", "functions.py", "--source", "file:gone.jsonl"),
