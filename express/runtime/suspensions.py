@@ -12,7 +12,6 @@ from express.runtime.interrupts import is_ctrl_c
 
 if TYPE_CHECKING:
     from express.runtime.branches import Fork
-    from express.tasks import Binding
 
 TIMEOUT = "States.Timeout"
 
@@ -150,6 +149,33 @@ def breathe(execution: Execution) -> Generator[Suspension, None, None]:
 
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------------------
+
+
+class Binding(Protocol):
+    """A resource bound once, at load.
+
+    A binding with ``inline`` cannot wait: it is called as ``inline(payload, execution, state, attempt)`` through ``call_inline``, returns
+    what the function returned, raises what it raised. The others are started, and end the call themselves.
+    """
+
+    resource: str
+    inline: Callable[[Any, Execution, str, int], Any] | None
+
+    def start(self, call: Call) -> None:
+        """Begins ``call``, which it ends with ``call.finish(result)`` or ``call.fail(error)``, on the event loop, at most once; after
+        ``cancel`` that has no effect. What it raises fails the call."""
+
+    def cancel(self, call: Call) -> None:
+        """The call has timed out or is given up. A coroutine is cancelled, a thread goes on until it returns, a process is killed."""
+
+    def result(self, value: Any) -> Any:
+        """What a function returned, as the state's result: checked, copied, wrapped as the resource does. StateError if it is not JSON."""
+
+    def failure(self, error: BaseException, execution: Execution) -> StateError:
+        """What a function raised, as the error name and cause that the workflow sees."""
+
+    def saturated(self) -> bool:
+        """True while no further call could begin: the dispatcher pauses intake."""
 
 
 class Call(Suspension):

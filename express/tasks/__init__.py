@@ -4,39 +4,10 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from express.options import Connection
-from express.runtime.context import Execution
-from express.runtime.failures import StateError
-from express.runtime.suspensions import Call
-
-
-class Binding(Protocol):
-    """A resource bound once, at load.
-
-    A binding with ``inline`` cannot wait: it is called as ``inline(payload, execution, state, attempt)`` through ``call_inline``, returns
-    what the function returned, raises what it raised. The others are started, and end the call themselves.
-    """
-
-    resource: str
-    inline: Callable[[Any, Execution, str, int], Any] | None
-
-    def start(self, call: Call) -> None:
-        """Begins ``call``, which it ends with ``call.finish(result)`` or ``call.fail(error)``, on the event loop, at most once; after
-        ``cancel`` that has no effect. What it raises fails the call."""
-
-    def cancel(self, call: Call) -> None:
-        """The call has timed out or is given up. A coroutine is cancelled, a thread goes on until it returns, a process is killed."""
-
-    def result(self, value: Any) -> Any:
-        """What a function returned, as the state's result: checked, copied, wrapped as the resource does. StateError if it is not JSON."""
-
-    def failure(self, error: BaseException, execution: Execution) -> StateError:
-        """What a function raised, as the error name and cause that the workflow sees."""
-
-    def saturated(self) -> bool:
-        """True while no further call could begin: the dispatcher pauses intake."""
+from express.runtime.suspensions import Binding
 
 
 class ResourceMissing(LookupError):  # noqa: N818 - named for what happened
@@ -107,3 +78,6 @@ def _integration(arn: str, parameters: Any, connections: Mapping[str, Connection
         return None
     binder: Callable[..., Binding] = pkgutil.resolve_name(where)
     return binder(found, parameters, connections)
+
+
+__all__ = ["INTEGRATIONS", "Binding", "ResourceMissing", "bind"]
