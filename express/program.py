@@ -6,7 +6,7 @@ import builtins
 import linecache
 import os
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from express.clock import REAL, Clock
 from express.compiler.blame import Blame
 from express.compiler.explaining import Reason, explain
 from express.compiler.module import Module, all_states, generate
+from express.compiler.unit import About
 from express.errors import DefinitionError, Problem
 from express.language import model
 from express.observers import recording
@@ -86,9 +87,20 @@ class Program:
         """
         if not self.plain:
             raise TypeError("only a plain program can turn text into text at once")
-        if self._reveals_input or self.traced:
-            return self._process
-        return self._load(self._generate(text=True))
+        return self._process if self._whole else self._load(self._text)
+
+    @cached_property
+    def _text(self) -> Module:
+        return self._generate(text=True)
+
+    @property
+    def _whole(self) -> str | None:
+        """Why there is no code that takes text."""
+        if not self.plain:
+            return "it can wait"
+        if self._reveals_input:
+            return "the Context Object's Execution.Input is read"
+        return "every state is recorded" if self.traced else None
 
     def _process(self, text: bytes, execution: Execution | None) -> bytes:
         """``process`` where somebody looks at the Context Object's Execution.Input."""
@@ -121,8 +133,15 @@ class Program:
 
     def reasons(self) -> list[Reason]:
         """Why the code of each state is as it is: which expressions are Python and which a library evaluates, what is copied, measured,
-        awaited and why. State by state, in the definition's order."""
-        return list(explain(all_states(self.workflow), self._reasons))
+        awaited and why; and of ``process``, how far an event is decoded. State by state, in the definition's order."""
+        start = self.workflow.states[self.workflow.start_at].location
+        text: Mapping[str, Sequence[tuple[About, str]]] = {}
+        if self._whole is None:
+            text = {place: [found for found in noted if found[0] == "text"] for place, noted in self._text.reasons.items()}
+        else:
+            text = {start: [("text", f"a pipeline decodes whole events: {self._whole}")]}
+        places = {*self._reasons, *text}
+        return list(explain(all_states(self.workflow), {place: [*self._reasons.get(place, ()), *text.get(place, ())] for place in places}))
 
     def lines(self, state: str) -> list[str]:
         """The lines of ``source`` that belong to a state, its comment first; none for a state that there is not."""

@@ -19,7 +19,7 @@ SHOWN = 60  # characters of an expression
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """One thing about the code of a state. ``about``: code, library, path, call, copy, check, function, wait; see ``ABOUT``."""
+    """One thing about the code of a state. ``about``: code, library, path, call, copy, check, function, wait, text; see ``ABOUT``."""
 
     state: str
     location: str
@@ -36,6 +36,7 @@ ABOUT: dict[About, str] = {
     "check": "a size that is measured",
     "function": "where a function of its own begins",
     "wait": "why it can wait",
+    "text": "how far a pipeline decodes an event, and where its output's text is measured",
 }
 
 

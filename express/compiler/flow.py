@@ -306,6 +306,9 @@ class Flow:
         source, owed = self.unit.source, frame.facts.owed
         with source.block("try:"):
             source.line("output = encode(data)")
+        if owed is not None:
+            size = shaping.may_have(frame.facts.bound)
+            self.unit.because(owed, "text", f"its output {size}: the text that a pipeline writes is measured, at no cost")
         with source.block("except TypeError:"):  # an integer of more than 64 bits, or nested deeper than the fast encoder goes
             source.line("output = dumps(data)")
         if owed is not None:

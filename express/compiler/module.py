@@ -128,6 +128,8 @@ def generate(
     if projection is not None:
         unit.projects = True
         unit.objects["project"] = projector(projection.shape)
+    if text:
+        unit.because(workflow.states[workflow.start_at], "text", projections.described(projection))
     source = unit.source
     source.comment(f"express {version}, from {name!a} (sha256 {workflow.sha256[:8]}). Generated: change the definition, not this.")
     measures = Measures(unit, plain=plans.of(workflow).plain)

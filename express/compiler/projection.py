@@ -43,6 +43,21 @@ class Projection(msgspec.Struct, frozen=True):
     states: frozenset[str]
 
 
+def described(projection: Projection | None) -> str:
+    """How far an event's text is decoded, in words."""
+    if projection is None:
+        return "a pipeline decodes whole events: more than fields by their names may be looked at"
+    return f"a pipeline decodes of an event only {', '.join(_leaves(projection.shape))}"
+
+
+def _leaves(shape: Shape, around: str = "$") -> Iterator[str]:
+    for name, inner in shape.items():
+        if inner:
+            yield from _leaves(inner, f"{around}.{name}")
+        else:
+            yield f"{around}.{name}"
+
+
 def of(plan: Plan) -> Projection | None:
     """What the machine of ``plan`` looks at, or None if that may be everything."""
     shape: Shape = {}

@@ -14,8 +14,8 @@ LONGEST_TEXT = 200  # characters of a text that is written into the code; longer
 
 
 # What a reason is about: expressions that are Python, walked paths, what a library evaluates, calls, copies, sizes that are measured,
-# where a function of its own begins, why a state can wait
-About: TypeAlias = Literal["code", "path", "library", "call", "copy", "check", "function", "wait"]
+# where a function of its own begins, why a state can wait, how far an event's text is decoded and its output's measured
+About: TypeAlias = Literal["code", "path", "library", "call", "copy", "check", "function", "wait", "text"]
 
 
 class Binding(Protocol):

@@ -12,7 +12,8 @@ from express.language.model import Map, Parallel, Task
 from express.runtime.values import loads
 from express.testcases import files as reading
 from express.testcases import running
-from express.testcases.files import CaseData, CaseFile
+from express.testcases.files import Answer, CaseData, CaseFile, Mock
+from express.testcases.mocks import around
 from express.testcases.running import Result
 from express.testcases.workbench import Workbench
 
@@ -104,12 +105,21 @@ def _unknown(file: CaseFile, bench: Workbench) -> list[str]:
         elif kinds and not isinstance(known, kinds):
             problems.append(f"{file.where(field)}: {name} is a {type(known).__name__}: only Task, Parallel and Map can be mocked")
 
-    for name in file.data.mocks:
-        state(("mocks", name), name, (Task, Parallel, Map))
+    def mocked(field: tuple[str | int, ...], name: str, mock: Mock) -> None:
+        state(field, name, (Task, Parallel, Map))
+        known = bench.states.get(name)
+        if known is not None and "Map" not in around(known.location):
+            for number, answer in enumerate((mock,) if isinstance(mock, Answer) else mock):
+                if answer.index is not None:
+                    place = field if isinstance(mock, Answer) else (*field, number)
+                    problems.append(f"{file.where((*place, 'index'))}: {name} is in no Map, so there are no iterations to tell apart")
+
+    for name, mock in file.data.mocks.items():
+        mocked(("mocks", name), name, mock)
     for title, case in file.data.cases.items():
         at = ("cases", title)
-        for name in case.mocks:
-            state((*at, "mocks", name), name, (Task, Parallel, Map))
+        for name, mock in case.mocks.items():
+            mocked((*at, "mocks", name), name, mock)
         for name in case.expect.calls:
             state((*at, "expect", "calls", name), name)
         if case.start_at is not None and case.start_at not in bench.workflow.states:

@@ -24,7 +24,7 @@ class ErrorOutput(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True, rename={"error_output": "errorOutput"}):
     """What a mocked task does: ``result`` or ``error_output``, ``after`` so many seconds of virtual time, ``times`` in a row.
 
-    ``when``: only for calls whose payload has these fields with these values.
+    ``when``: only for calls whose payload has these fields with these values. ``index``: only in this iteration of the Map around, from 0.
     """
 
     result: Any = ABSENT
@@ -32,6 +32,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename={"error_output": 
     after: Duration = 0.0
     times: int = 1
     when: Any = ABSENT
+    index: int | None = None
 
 
 Mock = Answer | tuple[Answer, ...]  # one answers every call, several answer one call each

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from express.language.model import Fallible
 from express.runtime.context import Execution
 from express.runtime.failures import StateError
 from express.runtime.limits import PAYLOAD
@@ -56,23 +57,25 @@ class Stage:
     def called(self, state: str, payload: Any) -> None:
         self.calls.setdefault(state, []).append(copy(payload))
 
-    def answer(self, state: str, payload: Any) -> Answer | None:
-        """The answer to a call; None, with a problem written down, where there is none."""
+    def answer(self, state: str, payload: Any, index: int | None) -> Answer | None:
+        """The answer to a call in iteration ``index``; None, with a problem written down, where there is none."""
         always = self._always.get(state)
-        if always is not None and _fits(always, payload):
+        if always is not None and _fits(always, payload, index):
             self.used.add(state)
             return always
         left = self._left.get(state, [])
         for number, answer in enumerate(left):
-            if _fits(answer, payload):
+            if _fits(answer, payload, index):
                 self.used.add(state)
                 return left.pop(number)
-        self._missing(state, payload, bool(left) or always is not None)
+        self._missing(state, payload, [*left, *([] if always is None else [always])], index)
         return None
 
-    def _missing(self, state: str, payload: Any, others: bool) -> None:
+    def _missing(self, state: str, payload: Any, others: list[Answer], index: int | None) -> None:
         asked = len(self.calls[state])
-        if others:
+        if any(answer.index is not None for answer in others):
+            what = f"none of its mocks is for this payload in {'no iteration' if index is None else f'iteration {index}'}"
+        elif others:
             what = "none of its mocks is for this payload"
         elif state in self._left:
             what = f"its mocks have answered {asked - 1} {'time' if asked == 2 else 'times'} and are used up"
@@ -87,8 +90,23 @@ def _were(answers: list[Answer]) -> str:
     return "was" if len(answers) == 1 else "were"
 
 
-def _fits(answer: Answer, payload: Any) -> bool:
-    return answer.when is ABSENT or has(payload, answer.when)
+def _fits(answer: Answer, payload: Any, index: int | None) -> bool:
+    return answer.index in (None, index) and (answer.when is ABSENT or has(payload, answer.when))
+
+
+def around(location: str) -> Iterator[str]:
+    """What a state is in, from the inside out: ``Map`` or ``Parallel`` for each, by its JSON pointer."""
+    # /States/Name, then /Branches/0 or /ItemProcessor (once /Iterator), and so on
+    parts = iter(location.split("/")[1:])
+    found = []
+    for _ in parts:
+        next(parts)
+        inside = next(parts, None)
+        if inside == "Branches":
+            next(parts)
+        if inside is not None:
+            found.append("Parallel" if inside == "Branches" else "Map")
+    yield from reversed(found)
 
 
 class _Given:
@@ -105,11 +123,13 @@ class Mocked(Binding):
 
     inline = None
 
-    def __init__(self, state: str, resource: str, real: Binding | None, stage: Stage) -> None:
+    def __init__(self, state: Fallible, resource: str, real: Binding | None, stage: Stage) -> None:
         self.resource = resource
+        outer = list(around(state.location))
+        self._inside = outer.index("Map") if "Map" in outer else None  # so many Parallel states are between it and the Map around
         self.label = getattr(real, "label", resource)
         self.compact = getattr(real, "compact", False)
-        self._state, self._real, self._stage = state, real, stage
+        self._state, self._real, self._stage = state.name, real, stage
 
     def start(self, call: Call) -> None:
         stage, real = self._stage, self._real
@@ -120,13 +140,25 @@ class Mocked(Binding):
             else:
                 call.finish(real.inline(call.payload, call.execution, call.state, call.attempt))
             return
-        answer = stage.answer(self._state, call.payload)
+        answer = stage.answer(self._state, call.payload, self._iteration(call))
         if answer is None:
             raise StateError(NO_MOCK, f"{self._state} has no mock for this call")
         if answer.after:
             call.job = asyncio.get_running_loop().call_later(answer.after, self._end, call, answer)
         else:
             self._end(call, answer)
+
+    def _iteration(self, call: Call) -> int | None:
+        """The index of the iteration that a call is made in. Whatever is around a call that waits is a fiber of its own."""
+        if self._inside is None:
+            return None
+        fiber = call.fiber
+        for _ in range(self._inside):
+            assert fiber is not None
+            assert fiber.fork is not None
+            fiber = fiber.fork.fiber
+        assert fiber is not None
+        return fiber.index
 
     def _end(self, call: Call, answer: Answer) -> None:
         if answer.error_output is not None:

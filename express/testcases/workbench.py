@@ -47,8 +47,8 @@ class Workbench:
 
             def rebind(state: Fallible, real: Binding | None) -> Binding | None:
                 if isinstance(state, Task):
-                    return Mocked(state.name, state.resource, self._function(real), self.stage)
-                return Mocked(state.name, state.name, None, self.stage) if state.name in whole else None
+                    return Mocked(state, state.resource, self._function(real), self.stage)
+                return Mocked(state, state.name, None, self.stage) if state.name in whole else None
 
             workflow = self.workflow if start_at is None else _begun(self.workflow, start_at, variables)
             self._programs[key] = Program(workflow, self.name, self._functions, "defer", metrics=False, trace=True, rebind=rebind)

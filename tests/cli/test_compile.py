@@ -71,16 +71,21 @@ def test_explain_says_state_by_state_why_the_code_is_as_it_is(folder: Path) -> N
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         "/States/HasTotal: code: $.total",
+        "/States/HasTotal: text: a pipeline decodes whole events: more than fields by their names may be looked at",
         "/States/Price: call: inline, through a call of the engine: it takes the context, or its resource wraps the result",
         "/States/Price: copy: of what the function gets: the input goes on after the call (ResultPath)",
         "/States/Price: copy: of the outermost object, for ResultPath: it was not made in this function",
         "/States/Price: check: its output may have up to 513 KiB, 256 are allowed",
+        "/States/Price: text: its output may have up to 513 KiB, 256 are allowed: the text that a pipeline writes is measured, at no cost",
     ]
 
 
 def test_explain_may_be_asked_of_one_state(folder: Path) -> None:
     result = express("compile", "orders.asl.json", "--explain", "--state", "HasTotal", cwd=folder)
-    assert (result.returncode, result.stdout) == (0, "/States/HasTotal: code: $.total\n")
+    assert (result.returncode, result.stdout) == (
+        0,
+        "/States/HasTotal: code: $.total\n/States/HasTotal: text: a pipeline decodes whole events: it can wait\n",
+    )
 
 
 def test_on_a_terminal_the_reasons_are_a_table(folder: Path) -> None:

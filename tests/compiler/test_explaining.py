@@ -8,7 +8,7 @@ import pytest
 
 import express
 from express.compiler.explaining import Reason
-from tests.compiler.machines import choice, machine, map_, pass_, task
+from tests.compiler.machines import choice, counts, machine, map_, pass_, task
 
 INLINE = express.function("f", run="inline")(lambda event: event)
 THREAD = express.function("f")(lambda event: event)
@@ -123,3 +123,31 @@ def test_reasons_come_in_the_definition_s_order_with_their_places() -> None:
         ("/States/B", "code", "$.x"),
         ("/States/A", "code", "$.y"),
     ]
+
+
+# --- The form that a pipeline runs, text in and text out ---------------------------------------------------------------------------
+
+
+def test_what_a_pipeline_decodes_of_an_event_is_said_where_the_workflow_begins() -> None:
+    picking = machine(A=pass_(Parameters={"id.$": "$.order.id", "n.$": "$.n"}), B=pass_())
+    assert said(picking, "A", "text")[0] == "a pipeline decodes of an event only $.order.id, $.n"
+    assert said(picking, "B", "text") == []
+    whole = "a pipeline decodes whole events: "
+    assert said(machine(A=pass_()), "A", "text") == [f"{whole}more than fields by their names may be looked at"]
+    assert said(machine(A=task("f")), "A", "text", THREAD) == [f"{whole}it can wait"]
+    seen = machine(A=pass_(Parameters={"all.$": "$$.Execution.Input"}))
+    assert said(seen, "A", "text") == [f"{whole}the Context Object's Execution.Input is read"]
+
+
+def test_what_a_pipeline_writes_is_measured_as_text() -> None:
+    large = machine(A=pass_(), P=pass_(Parameters={"a.$": "$.x", "b.$": "$.x"}))
+    measured = "its output may have up to 513 KiB, 256 are allowed: the text that a pipeline writes is measured, at no cost"
+    assert said(large, "P", "text") == [measured]
+
+
+def test_to_ask_for_reasons_changes_nothing_of_what_runs_and_is_counted() -> None:
+    program = express.compile(machine(A=pass_(Parameters={"id.$": "$.id"})))
+    before = program.reasons()
+    assert program.process(b'{"id": 1}', None) == b'{"id":1}'
+    assert program.reasons() == before
+    assert counts(program) == {"A": 1}

@@ -37,7 +37,7 @@ WRONG = {
     "no answers": ("cases:\n  a:\n    mocks: {Charge: []}\n", [":3: cases.a.mocks.Charge: expected at least one answer"]),
     "a mock that is neither an answer nor a list": (
         "mocks: {Charge: 5}\ncases: {a: {}}\n",
-        [":1: mocks.Charge: expected fields such as result, errorOutput, after, times, when, found 5"],
+        [":1: mocks.Charge: expected fields such as result, errorOutput, after, times, when, index, found 5"],
     ),
     "times that are none": (
         "cases:\n  a:\n    mocks:\n      Charge: [{result: 1, times: 0}]\n",

@@ -93,6 +93,58 @@ def test_an_answer_may_be_for_certain_payloads_as_those_of_an_iteration(run_case
     assert result.problems == []
 
 
+def test_a_call_in_an_iteration_without_an_answer_says_which(run_case: RunCase) -> None:
+    result = run_case("input: {items: [{sku: s1}, {sku: s2}]}\nmocks: {Ask: {index: 0, result: 5}}\nexpect: {status: FAILED}")
+    assert result.problems == ['Ask was called with {"sku": "s2"}, but none of its mocks is for this payload in iteration 1']
+
+
+NESTED = """
+StartAt: Each
+States:
+  Each:
+    Type: Map
+    ItemProcessor:
+      StartAt: Both
+      States:
+        Both:
+          Type: Parallel
+          Branches:
+            - StartAt: One
+              States: {One: {Type: Pass, End: true}}
+            - StartAt: Two
+              States:
+                Two:
+                  Type: Task
+                  Resource: "arn:aws:lambda:us-east-1:123456789012:function:two"
+                  Retry: [{ErrorEquals: [Busy]}]
+                  End: true
+          ResultSelector: {two.$: "$[1]"}
+          End: true
+    End: true
+"""
+
+
+def test_an_answer_may_be_for_one_iteration_of_the_map_around_whatever_is_between_and_whoever_waits(tmp_path: Path) -> None:
+    (tmp_path / "nested.asl.yaml").write_text(NESTED)
+    path = tmp_path / "nested.test.yaml"
+    path.write_text(
+        """
+cases:
+  a:
+    input: [1, 1, 1]
+    mocks:
+      Two:
+        - {index: 2, result: c, after: 3s}
+        - {index: 0, errorOutput: {error: Busy}}
+        - {index: 1, result: b}
+        - {index: 0, result: a}
+    expect: {output: [{two: a}, {two: b}, {two: c}]}
+"""
+    )
+    (case,) = collect(path)
+    case.check()
+
+
 def test_a_whole_map_or_parallel_can_be_mocked(run_case: RunCase) -> None:
     result = run_case(
         f"{ONE}mocks: {{Price: {{result: [9]}}, Charge: {{result: 1}}, Tell: {{result: told}}}}\n"
