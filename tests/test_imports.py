@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "express.origins": set(),
     "express.language": set(),
     "express.reports": {"express.language"},
+    "express.aws": {"express.addresses", "express.options"},  # what the sources, the sinks and the tasks at AWS share
     # what generated code runs on: no language, no compiler
     "express.runtime": {"express.clock"},
     "express.tasks": {
@@ -114,7 +115,6 @@ ROOMS: dict[str, set[str]] = {
     # how it is started
     "express.registry": {"express.addresses", "express.options", "express.sinks", "express.sources"},
     "express.queue": set(),  # the file of an embedded queue: its source, its sink and those who send
-    "express.aws": {"express.addresses", "express.options"},  # what the sources and sinks at AWS share
     "express.redis": {"express.addresses", "express.options"},  # what the Redis source and the Redis sink share
     "express.kafka_access": set(),
     "express.kafka": {"express.addresses", "express.kafka_access", "express.options"},  # what the Kafka source and the Kafka sink share
@@ -146,38 +146,6 @@ ROOMS: dict[str, set[str]] = {
     },
     "express.progress": {"express.observers", "express.units"},
     "express.leaving": {"express.runtime.interrupts"},
-    "express.api": {
-        "express.config",
-        "express.drawing",
-        "express.evaluation",
-        "express.executor",
-        "express.language",
-        "express.loading",
-        "express.observers",
-        "express.outcome",
-        "express.program",
-        "express.queue",
-        "express.registry",
-        "express.runtime",
-        "express.teststate",
-        *CONTRACTS,
-    },
-    "express.worker": {
-        "express.api",
-        "express.config",
-        "express.dispatcher",
-        "express.executor",
-        "express.leaving",
-        "express.loading",
-        "express.observers",
-        "express.program",
-        "express.progress",
-        "express.registry",
-        "express.addresses",
-        "express.options",
-        "express.sinks",
-        "express.sources",
-    },
     "express.testing": {"express.clock", "express.observers"},
     # workflows tested and drawn
     "express.testcases": {
@@ -211,6 +179,40 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime",
         "express.tasks",
         "express.testing",
+    },
+    "express.api": {
+        "express.config",
+        "express.evaluation",
+        "express.executor",
+        "express.language",
+        "express.loading",
+        "express.observers",
+        "express.outcome",
+        "express.program",
+        "express.queue",
+        "express.registry",
+        "express.runtime",
+        "express.teststate",
+        "express.addresses",
+        "express.options",
+        "express.sinks",
+        "express.sources",
+    },
+    "express.worker": {
+        "express.api",
+        "express.config",
+        "express.dispatcher",
+        "express.executor",
+        "express.leaving",
+        "express.loading",
+        "express.observers",
+        "express.program",
+        "express.progress",
+        "express.registry",
+        "express.addresses",
+        "express.options",
+        "express.sinks",
+        "express.sources",
     },
     "express": {
         "express.teststate",
