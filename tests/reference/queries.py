@@ -15,12 +15,23 @@ from functools import lru_cache
 from typing import Any
 
 from jsonata import Jsonata
+from jsonata.functions import Functions
 from jsonata.parser import Parser
 from jsonata.utils import Utils
 
 from tests.reference.expressions import equal
 
 Symbol = Parser.Symbol
+
+
+class _AsJavaScript(Functions.Encoder):  # type: ignore[misc]
+    """What ``&`` makes of arrays and objects; the library writes ASCII."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "ensure_ascii": False})
+
+
+Functions.Encoder = _AsJavaScript
 
 
 class QueryFailed(Exception):  # noqa: N818
