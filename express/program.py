@@ -74,8 +74,10 @@ class Program:
         if metrics:
             self.metrics = WorkflowMetrics(name, workflow.sha256, [(state.name, type(state).__name__) for state in states])
         module = self._generate(text=False)
-        self.source, self.plain, self.anonymous, self._table = module.text, module.plain, module.anonymous, module.table
+        self.source, self.plain, self._table = module.text, module.plain, module.table
         self._reveals_input, self._reasons = module.reveals_input, module.reasons
+        # What is never reached may speak of Execution.Input without generated code looking at it: ``process`` still puts it there
+        self.anonymous = module.anonymous and not module.reveals_input and not trace
         self._blames: list[Blame] = []
         self.evaluate: Callable[[Any, Execution], Any] = self._load(module)
 

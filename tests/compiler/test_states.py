@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import express
+from express.runtime.context import Execution
 from express.testing import VirtualClock
 from tests.compiler.machines import choice, failure, machine, map_, output, pass_, run, task
 
@@ -483,3 +484,11 @@ def test_a_program_that_never_looks_at_the_execution_needs_none(compiled: Compil
     assert program.anonymous
     assert program.evaluate({"a": 1}, None) == {"a": 1}  # type: ignore[arg-type]
     assert not compiled(machine(P=pass_(Parameters={"a.$": "$$.Execution.Name"}))).anonymous
+
+
+def test_what_is_never_reached_may_look_at_the_input_of_the_execution(compiled: Compiled) -> None:
+    """Assign of a Choice belongs to its Default; without one it is no code, and the event was taken for one that nobody looks at."""
+    ways = {"Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "S"}], "Assign": {"seen.$": "$$.Execution.Input"}}
+    program = compiled(machine(C={"Type": "Choice", **ways}, S={"Type": "Succeed"}))
+    execution = None if program.anonymous else Execution(program, None, 0.0, 300.0)
+    assert program.process(b'{"n": 1}', execution) == b'{"n":1}'

@@ -162,6 +162,9 @@ def _as_text(program: express.Program, seed: int, data: Any, expected: interpret
         ending = ("SUCCEEDED", None)
     except StateError as error:
         found, ending = None, ("FAILED", error.error)
+    except Exception as error:
+        yield Difference(seed, "crashed as text", data, expected, f"{type(error).__name__}: {error}")
+        return
     if ending != (expected.status, expected.error) or (ending[0] == "SUCCEEDED" and not same(expected.output, found)):
         yield Difference(seed, "as text", data, (expected.status, expected.error, expected.output), (ending, found))
 

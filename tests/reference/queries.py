@@ -156,6 +156,20 @@ def _string(value: Any, pretty: Any = False) -> Any:
     return json.dumps(_rounded(plain(value)), separators=(",", ":"), ensure_ascii=False)
 
 
+def _map(items: Any, function: Any) -> Any:
+    """``$map``, for which jsonata-python takes null as nothing."""
+    return None if items is None else Functions.map(_each(items), function)
+
+
+def _filter(items: Any, function: Any) -> Any:
+    """``$filter``, likewise."""
+    return None if items is None else Functions.filter(_each(items), function)
+
+
+def _each(items: Any) -> list[Any]:
+    return [Utils.NULL_VALUE if each is None else each for each in items] if isinstance(items, list) else [items]
+
+
 def _distinct(values: Any) -> Any:
     """``$distinct``, for which jsonata-python takes true and 1 as the same."""
     if not isinstance(values, list) or len(values) < 2:
@@ -204,4 +218,6 @@ FUNCTIONS = {
     "parse": _parse,
     "string": _string,
     "distinct": _distinct,
+    "map": _map,
+    "filter": _filter,
 }
