@@ -53,14 +53,16 @@ bench: $(VENV)/.bench  ## the benchmarks, one after the other (minutes; quiet ma
 chaos: $(VENV)/.dev  ## the long fault runs: twenty kills, production timeouts, leases
 	EXPRESS_CHAOS=1 $(BIN)/python -m pytest -m "chaos or kills" --timeout=3600 $(PYTEST_ARGS)
 
-# PAIRS=1000000 for the long run (hours); SEED for other cases; SECONDS for atheris, each parser.
+# PAIRS=1000000 for the long run (hours); REQUESTS to the API; SEED for other cases; SECONDS for atheris, each parser.
 PAIRS ?= 100000
 DEFINITIONS ?= 100000
+REQUESTS ?= 20000
 SEED ?= 0
 SECONDS ?= 60
 fuzz: $(VENV)/.fuzz  ## random workflows against the reference interpreter, hostile definitions, parsers (about half an hour)
 	$(BIN)/python -m tests.reference --pairs $(PAIRS) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz --definitions $(DEFINITIONS) --seed $(SEED) --seconds $(SECONDS)
+	EXPRESS_FUZZ_REQUESTS=$(REQUESTS) EXPRESS_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/api/test_fuzz.py
 
 clean:  ## remove what the other verbs made
 	rm -rf .venv .venv-3.* build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis ./*.egg-info

@@ -14,6 +14,7 @@ FEW = {
     "jsonata.py": ("--repeats", "1"),
     "parked.py": ("500",),
     "pipeline.py": ("--count", "2000", "--repeats", "1"),
+    "sync_api.py": ("--requests", "200", "--rounds", "1"),
 }
 
 
