@@ -10,13 +10,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from express import addresses, connections, registry
+from express import addresses, connections, registry, reruns
 from express.addresses import Address
 from express.dead_letter_limit import DeadLetterLimit
 from express.documents import Document, Duration, Field, Reader, Size, field_text
 from express.errors import ConfigurationError, MissingFile, UnreadableFile
 from express.options import CONNECTED_BY, AwsConnection, HttpConnection, KafkaConnection, RedisConnection, SinkOptions, SourceOptions
 from express.options import Connection as AnyConnection
+from express.pipes import Pipe
+from express.reruns import Retry
 from express.runtime import limits
 from express.turns import Order
 from express.units import size_text
@@ -70,6 +72,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     sink: str | None = None
     dead_letter: str | None = None
     dead_letter_limit: DeadLetterLimit | None = None
+    retry: Retry | None = None
     order: Order = "unordered"
     in_flight: InFlight = InFlight()
     commit_every: Duration = 0.2
@@ -144,6 +147,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: InFlight
     commit_every: float
     drain: float
+    pipe: Pipe = Pipe()
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -309,6 +313,9 @@ class _Validation:
             needed = f"limits.payload ({size_text(self._settings.limits.payload)})"
             self._problem((*field, "in_flight", "bytes"), f"expected at least {needed}: an event of that size would never fit")
         self._dead_letter_limit((*field, "dead_letter_limit"), pipeline)
+        if pipeline.retry is not None:
+            for part, sentence in reruns.problems(pipeline.retry):
+                self._problem((*field, "retry", part), sentence)
         if pipeline.commit_every < SHORTEST_COMMIT:
             self._problem((*field, "commit_every"), "expected at least 10ms")
         source = self._address((*field, "source"), registry.SOURCES, "source", pipeline.source)
@@ -341,6 +348,7 @@ class _Validation:
             dead_letter=dead_letter[0] if dead_letter else None,
             dead_letter_options=self._sink_options(name, dead_letter, True),
             dead_letter_limit=pipeline.dead_letter_limit,
+            pipe=Pipe(retry=pipeline.retry),
             order=pipeline.order,
             in_flight=pipeline.in_flight,
             commit_every=pipeline.commit_every,

@@ -29,10 +29,21 @@ class Workflow(Protocol):
     def sha256(self) -> str: ...
 
 
-def headers(message: Message, outcome: Outcome, workflow: Workflow, kind: str, failed: float) -> list[Header]:
+class History(Protocol):
+    """Of a record that was executed several times: the executions that failed."""
+
+    executions: int
+    attempts: int
+    first_failure: float  # seconds since the epoch
+
+
+def headers(
+    message: Message, outcome: Outcome, workflow: Workflow, kind: str, failed: float, history: History | None = None
+) -> list[Header]:
     """The record's own headers, untouched, followed by ours; ``failed`` is when, in seconds since the epoch.
 
-    ``express-first-failure`` is kept from a record that was a dead letter before. The value is never repeated here, except for what the
+    ``express-first-failure`` is kept from a record that was a dead letter before. With a ``history`` the attempts are those of all its
+    executions, and ``express-executions`` says how many these were. The value is never repeated here, except for what the
     workflow itself wrote into its cause.
     """
     own = dict(message.headers)
@@ -46,8 +57,9 @@ def headers(message: Message, outcome: Outcome, workflow: Workflow, kind: str, f
         ("express-state", _text(outcome.state)),
         ("express-error", _text(outcome.error)),
         ("express-cause", cut(_text(outcome.cause), MAX_CAUSE)),
-        ("express-attempts", b"%d" % outcome.attempts),
-        ("express-first-failure", own.get("express-first-failure") or now),
+        ("express-attempts", b"%d" % (outcome.attempts if history is None else history.attempts)),
+        *([] if history is None else [("express-executions", b"%d" % history.executions)]),
+        ("express-first-failure", own.get("express-first-failure") or (now if history is None else iso(history.first_failure).encode())),
         ("express-last-failure", now),
         ("express-source", orjson.dumps({**context.place(message, kind), "timestamp": message.timestamp})),
     ]

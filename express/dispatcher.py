@@ -33,6 +33,7 @@ from express.evaluation import Evaluation, Workload
 from express.executor import Executor
 from express.lane import Lane
 from express.observers.pipeline import PipelineMetrics
+from express.pipes import Pipe
 from express.room import Room, size_of
 from express.runtime.context import Message
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
@@ -91,6 +92,7 @@ class Dispatcher:
         limits: Limits | None = None,
         kind: str = "memory",
         order: Order = "unordered",
+        pipe: Pipe | None = None,
     ) -> None:
         self.name, self.source, self.metrics = name, source, metrics
         self.limits = limits = limits or Limits()
@@ -100,9 +102,12 @@ class Dispatcher:
         self._endings = Endings(
             name, program, sink, dead_letter, metrics, executor.clock, kind, self._release, self._fail, limits.dead_letters
         )
-        self._evaluation = Evaluation(program, executor, self._endings, limits.payload, limits.execution, kind)
-        # A program that never waits runs one after the other as it is
-        self._order: Order = "unordered" if program.plain else order
+        pipe = pipe or Pipe()
+        # A program that never waits runs one after the other as it is, unless what failed is tried again later
+        in_turn = order != "unordered" and pipe.retry is not None
+        self._evaluation = Evaluation(program, executor, self._endings, limits.payload, limits.execution, kind, pipe.retry, in_turn)
+        metrics.reruns = self._evaluation.reruns
+        self._order: Order = "unordered" if program.plain and not in_turn else order
         self._committer = Committer(name, source, self._lanes, metrics, self._fail)
         self._stopping = False
         self._failure: Exception | None = None
@@ -239,6 +244,8 @@ class Dispatcher:
             lane.closing = True
             if lane.turns is not None:
                 self._release(lane.assignment, lane.turns.give_up())
+            for pause in list(lane.pausing):
+                self._executor.abort(pause)
         self._notice()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (0.0 if self._endings.gone else self.limits.drain)

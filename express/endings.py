@@ -12,7 +12,7 @@ from typing import Any
 from express import dead_letters
 from express.clock import Clock
 from express.dead_letter_limit import DeadLetterLimit, Watch
-from express.dead_letters import Header
+from express.dead_letters import Header, History
 from express.errors import PipelineStopped
 from express.lane import Lane
 from express.observers.metrics import BOUNDS, Histogram
@@ -81,8 +81,9 @@ class Endings:
 
     # --- From an outcome to a sink --------------------------------------------------------------------------------------------
 
-    def route(self, lane: Lane, message: Message, outcome: Outcome) -> None:
-        """Every way an execution can end: a result, a dead letter, or nothing. ``hand_over`` comes after it."""
+    def route(self, lane: Lane, message: Message, outcome: Outcome, history: History | None = None) -> None:
+        """Every way an execution can end: a result, a dead letter, or nothing. ``hand_over`` comes after it. ``history``: of the record's
+        executions that failed, where there may be several."""
         if outcome.status == "SUCCEEDED":
             try:
                 output = self.dumps(outcome.output)
@@ -97,7 +98,7 @@ class Endings:
             self._metrics.aborted += 1
             self._release(lane.assignment, (message,))
         else:
-            self._bury(lane.assignment, message, outcome)
+            self._bury(lane.assignment, message, outcome, history)
 
     def succeeded(self, count: int, told: int) -> int:
         """``count`` results of a batch that is not put yet are there, of which ``told`` were counted before; returns ``count``."""
@@ -110,10 +111,10 @@ class Endings:
         self._metrics.poison += 1
         self._bury(lane.assignment, message, Outcome("FAILED", None, error, cause))
 
-    def _bury(self, assignment: Assignment, message: Message, outcome: Outcome) -> None:
+    def _bury(self, assignment: Assignment, message: Message, outcome: Outcome, history: History | None = None) -> None:
         """A dead letter; without a place for it the pipeline stops, and the record stays unfinished."""
         if self._dead_letter is not None:
-            found = dead_letters.headers(message, outcome, self._workflow, self._kind, self._clock.wall())
+            found = dead_letters.headers(message, outcome, self._workflow, self._kind, self._clock.wall(), history)
             self._letters.append(Entry(assignment, message, message.value, found))
             if self._watch is not None and (too_many := self._watch.failed()) is not None:
                 self._stop_at_limit(message, outcome, too_many)

@@ -11,6 +11,7 @@ from express.endings import Endings
 from express.executor import Executor, Runnable
 from express.lane import Lane
 from express.outcome import Outcome, unsuccessful
+from express.reruns import Reruns, Retry
 from express.runtime.context import Execution, Message
 from express.runtime.decoding import Undecodable
 from express.runtime.values import loads
@@ -51,12 +52,25 @@ class Evaluation:
     called by the executor for each execution that waited.
     """
 
-    def __init__(self, program: Workload, executor: Executor, endings: Endings, payload: int, seconds: float, kind: str) -> None:
+    def __init__(
+        self,
+        program: Workload,
+        executor: Executor,
+        endings: Endings,
+        payload: int,
+        seconds: float,
+        kind: str,
+        retry: Retry | None = None,
+        in_turn: bool = False,
+    ) -> None:
+        """``in_turn``: records may have to wait for each other, so that even a plain program is run one record at a time."""
         self._program, self._executor, self._endings, self._payload, self._kind = program, executor, endings, payload, kind
         self._seconds = min(seconds, program.seconds)
         self._clock = executor.clock
-        self.step = self._evaluate if program.plain else self._begin
+        self.step = self._evaluate if program.plain and not in_turn else self._begin
         self._process = program.process if program.plain else None
+        self.reruns = None if retry is None else Reruns(retry, executor, self._again)
+        self._ended: Callable[[Lane, Message, Outcome], bool] = self._routed if retry is None else self._routed_or_again
 
     def _evaluate(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
         """Runs a plain program on messages from ``index`` on until the loop should get a turn; returns where to go on. The hot path."""
@@ -88,7 +102,7 @@ class Evaluation:
             except Exception as error:
                 failed = execution or Execution(program, None, now, now + seconds, message, kind, clock)
                 told = endings.succeeded(len(results), told)
-                endings.route(lane, message, unsuccessful(error, program, failed))
+                self._ended(lane, message, unsuccessful(error, program, failed))
             else:
                 name = lane.name(message) if prefix is None else b"%b%d" % (prefix, message.offset)
                 result(Entry(assignment, message, output, (("express-execution", name), workflow)))
@@ -126,10 +140,10 @@ class Evaluation:
         program = self._program
         execution = Execution(program, event, now, now + self._seconds, message, self._kind, self._clock)
         outcome = self._executor.start(program, event, execution, lane.done)
-        if outcome is not None:
-            self._endings.route(lane, message, outcome)
+        if outcome is None:
+            lane.running.add(execution)
+        elif not self._ended(lane, message, outcome):
             return False
-        lane.running.add(execution)
         if lane.turns is not None:
             lane.turns.take(message)
         return True
@@ -138,10 +152,42 @@ class Evaluation:
         """Called by the executor, once for each execution that waited."""
         lane.running.discard(execution)
         assert execution.message is not None
-        self._endings.route(lane, execution.message, outcome)
+        if not self._ended(lane, execution.message, outcome):
+            self._over(lane, execution.message)
+
+    def _over(self, lane: Lane, message: Message) -> None:
+        """Something that waited is through with a message."""
         if lane.turns is not None:
-            self._next(lane, lane.turns, execution.message)
+            self._next(lane, lane.turns, message)
         self._endings.hand_over_soon()
+
+    def _routed(self, lane: Lane, message: Message, outcome: Outcome) -> bool:
+        """An execution has ended; True when its message waits for another one."""
+        self._endings.route(lane, message, outcome)
+        return False
+
+    def _routed_or_again(self, lane: Lane, message: Message, outcome: Outcome) -> bool:
+        """As ``_routed`` where what failed is tried again. What would be tried again when the pipeline stops comes again instead."""
+        reruns, endings = self.reruns, self._endings
+        assert reruns is not None
+        if outcome.status in ("FAILED", "TIMED_OUT") and reruns.failed(lane, message, outcome):
+            if not lane.closing and not endings.unsaved:
+                reruns.park(lane, message, self._gave_up)
+                return True
+            outcome = Outcome("ABORTED")
+        endings.route(lane, message, outcome, reruns.forget(lane, message))
+        return False
+
+    def _again(self, lane: Lane, message: Message) -> None:
+        """A pause before another try is over."""
+        if lane.closing or self._endings.unsaved:
+            self._gave_up(lane, message, Outcome("ABORTED"))
+        elif not self._one(lane, message, self._clock.time()):
+            self._over(lane, message)
+
+    def _gave_up(self, lane: Lane, message: Message, aborted: Outcome) -> None:
+        self._ended(lane, message, aborted)
+        self._over(lane, message)
 
     def _next(self, lane: Lane, turns: Turns, message: Message) -> None:
         """The turn of a message is over; the next ones of its key run, until one of them waits. Results are handed over in this order."""

@@ -16,14 +16,15 @@ Done = Callable[["Lane", Execution, Outcome], None]
 
 class Lane:
     """What is on its way of one assignment. ``closing``: nothing more of it is taken or begun. ``running``: executions that wait for
-    something; ``done`` is what the executor calls when they end. ``turns``: whose turn it is, where order matters. ``prefix`` and
-    the offset make an execution's name, unless records have names of their own."""
+    something; ``done`` is what the executor calls when they end. ``pausing``: those of them that only wait for their next try. ``turns``:
+    whose turn it is, where order matters. ``prefix`` and the offset make an execution's name, unless records have names of their own."""
 
-    __slots__ = ("assignment", "closing", "done", "prefix", "running", "turns")
+    __slots__ = ("assignment", "closing", "done", "pausing", "prefix", "running", "turns")
 
     def __init__(self, assignment: Assignment, done: Done, turns: Turns | None = None) -> None:
         self.assignment, self.closing, self.turns = assignment, False, turns
         self.running: set[Execution] = set()
+        self.pausing: set[Execution] = set()
         self.done = partial(done, self)
         prefix = f"{assignment.topic}-{assignment.partition}-"
         # With the largest offset the name is within AWS's limit, or it has to be hashed each time

@@ -225,7 +225,17 @@ class Worker:
         )
         scheme = route.source.scheme
         return Dispatcher(
-            route.name, part.program, part.source, part.sink, part.dead_letter, executor, part.metrics, limits, scheme, route.order
+            route.name,
+            part.program,
+            part.source,
+            part.sink,
+            part.dead_letter,
+            executor,
+            part.metrics,
+            limits,
+            scheme,
+            route.order,
+            route.pipe,
         )
 
     async def _main_loop(self) -> list[Summary]:

@@ -13,6 +13,7 @@ from express.clock import Clock
 from express.dispatcher import Dispatcher, Limits, Summary
 from express.executor import Executor
 from express.observers.pipeline import PipelineMetrics
+from express.pipes import Pipe
 from express.runtime.context import Execution
 from express.runtime.decoding import whole
 from express.runtime.failures import ExecutionTimedOut, StateError
@@ -94,6 +95,7 @@ class Pipeline:
         clock: Clock | None = None,
         seconds: float = 300.0,
         order: Order = "unordered",
+        pipe: Pipe | None = None,
         **limits: Any,
     ) -> None:
         self.log = log or Log("orders", partitions)
@@ -113,6 +115,7 @@ class Pipeline:
             self.metrics,
             Limits(**{"commit_every": 0.02, "drain": 1.0, **limits}),
             order=order,
+            pipe=pipe,
         )
         self.task: asyncio.Task[Summary] | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from express.config import Api, Configuration, Route, Settings, connections_of, host_and_port, load, validate
 from express.errors import ConfigurationError
 from express.options import KafkaConnection, RedisConnection
+from express.pipes import Pipe
 from express.registry import SINKS, SOURCES
 
 COMPLETE = """\
@@ -377,6 +379,10 @@ WRONG_PIPELINES = {
         "source: 'memory:', workflow: orders, dead_letter: 'redrive:'",
         ".dead_letter: memory: has no policy for what fails: redrive: is for sqs",
     ),
+    "a retry that is none": (
+        "source: 'memory:', workflow: orders, retry: {attempts: 1}",
+        ".retry.attempts: expected 2 to 1,000 executions in all, the first included",
+    ),
     "dead letters that come back": (
         "source: 'file:a', workflow: orders, dead_letter: 'file:./a'",
         ".dead_letter: the dead letters would come back as events: they would go where the source reads",
@@ -410,6 +416,17 @@ def test_two_sinks_cannot_share_a_file(folder: Path) -> None:
 def test_a_pipeline_says_in_which_order_its_events_run(folder: Path, order: str) -> None:
     (route,) = routes(folder, MINIMAL.replace("workflow: orders}", f"workflow: orders, order: {order}}}"))
     assert route.order == order
+
+
+def test_every_setting_of_the_page_about_pipelines_is_understood(folder: Path) -> None:
+    text = (Path(__file__).parent.parent / "docs/pipelines.md").read_text()
+    found = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found
+    for block in found:
+        (route,) = routes(
+            folder, f"{MINIMAL.splitlines()[0]}\npipelines:\n  - source: 'memory:'\n    workflow: orders\n    dead_letter: 'drop:'\n{block}"
+        )
+        assert route.pipe != Pipe(), block
 
 
 def test_all_problems_are_named_at_once_in_the_order_of_the_file(folder: Path) -> None:

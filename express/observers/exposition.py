@@ -152,6 +152,9 @@ def _pipeline_counts(pipelines: Iterable[PipelineMetrics], latest: Snapshot) -> 
     records = CounterMetricFamily("express_source_records", "Records taken from the source.", labels=["pipeline"])
     inflight = GaugeMetricFamily("express_inflight", "Records taken and not yet acknowledged.", labels=["pipeline"])
     dead = CounterMetricFamily("express_dead_letters", "Records acknowledged by the dead-letter sink.", labels=["pipeline"])
+    again = CounterMetricFamily("express_execution_retries", "Executions that were tries after a record's first.", labels=["pipeline"])
+    filtered = CounterMetricFamily("express_events_filtered", "Records that the filter does not let through.", labels=["pipeline"])
+    same = CounterMetricFamily("express_events_duplicate", "Records that were not run: another one was the same.", labels=["pipeline"])
     behind = GaugeMetricFamily("express_commit_lag", "Records taken that no committed position covers yet.", labels=["pipeline"])
     lag = GaugeMetricFamily("express_source_lag", "Records behind the newest of a partition held.", labels=["topic", "partition"])
     lags: dict[tuple[str, int], int] = {}
@@ -159,13 +162,16 @@ def _pipeline_counts(pipelines: Iterable[PipelineMetrics], latest: Snapshot) -> 
         records.add_metric([pipeline.name], figures.source_records)
         inflight.add_metric([pipeline.name], figures.in_flight)
         dead.add_metric([pipeline.name], figures.dead_letters)
+        filtered.add_metric([pipeline.name], figures.filtered)
+        same.add_metric([pipeline.name], figures.duplicates)
+        again.add_metric([pipeline.name], figures.reruns)
         behind.add_metric([pipeline.name], figures.commit_lag)
         for partition, count in figures.lag.items():
             # Two pipelines may read one topic, each with its group: the one that is further behind counts.
             lags[partition] = max(count, lags.get(partition, 0))
     for (topic, number), count in lags.items():
         lag.add_metric([topic, str(number)], count)
-    return iter((records, inflight, dead, behind, lag))
+    return iter((records, inflight, dead, filtered, same, again, behind, lag))
 
 
 class _Family:

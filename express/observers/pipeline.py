@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from express.observers.metrics import Histogram
+
+
+class Reruns(Protocol):
+    """The part of what runs failures again that is shown."""
+
+    executions: int
 
 
 def _no_lag() -> Mapping[tuple[str, int], int]:
@@ -21,12 +28,14 @@ class PipelineMetrics:
     - ``aborted``: executions given up at a drain deadline or with a lost partition; they come again
     - ``event_seconds``: from the record's timestamp to its acknowledged result or dead letter
     - ``commit_lag``: records taken that the committed positions do not cover yet, finished or not; as of the last commit tick
+    - ``filtered``: records that the pipeline's filter does not let through; ``duplicates``: records of which another one was the same
+    - ``reruns``: what counts executions that were tries after the first; None where nothing is tried again
     - ``lag``: what ``Source.lag`` says, asked when somebody looks
     """
 
     __slots__ = (
-        "aborted", "commit_lag", "commits", "dead_letters", "event_seconds", "in_flight", "in_flight_bytes", "lag", "name", "poison",
-        "results", "source_records",
+        "aborted", "commit_lag", "commits", "dead_letters", "duplicates", "event_seconds", "filtered", "in_flight", "in_flight_bytes",
+        "lag", "name", "poison", "reruns", "results", "source_records",
     )  # fmt: skip
 
     def __init__(self, name: str, lag: Callable[[], Mapping[tuple[str, int], int]] = _no_lag) -> None:
@@ -40,5 +49,8 @@ class PipelineMetrics:
         self.aborted = 0
         self.commits = 0
         self.commit_lag = 0
+        self.filtered = 0
+        self.duplicates = 0
+        self.reruns: Reruns | None = None
         self.event_seconds = Histogram()
         self.lag = lag

@@ -38,6 +38,9 @@ class PipelineFigures(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
     dead_letters: int
     commit_lag: int
+    reruns: int
+    filtered: int
+    duplicates: int
     event_seconds: Cells
     lag: Mapping[tuple[str, int], int]
 
@@ -88,6 +91,9 @@ def _pipeline(metrics: PipelineMetrics) -> PipelineFigures:
         in_flight=metrics.in_flight,
         dead_letters=metrics.dead_letters,
         commit_lag=metrics.commit_lag,
+        filtered=metrics.filtered,
+        duplicates=metrics.duplicates,
+        reruns=0 if metrics.reruns is None else metrics.reruns.executions,
         event_seconds=_cells(metrics.event_seconds),
         lag=dict(metrics.lag()),
     )
