@@ -120,11 +120,12 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one process runs with."""
+    """Everything one process runs with. ``extensions``: what definitions may use although AWS's Express workflows do not have it."""
 
     workflows: dict[str, Workflow] = {}
     connections: dict[str, Connection] = {}
     pipelines: tuple[Pipeline, ...] = ()
+    extensions: tuple[Literal["callbacks", "nested"], ...] = ()
     api: Api | None = None
     ops: Ops = Ops()
     limits: Limits = Limits()

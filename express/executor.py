@@ -187,6 +187,12 @@ class Executor(Host):
             self._arm()
         self._run(call)
 
+    def extend(self, call: Call) -> None:
+        """The call, which is under way, has another deadline now."""
+        self._timers.release(call)
+        if self._timers.limit(call) < self._armed:
+            self._arm()
+
     def settled(self, call: Call) -> None:
         self._timers.release(call)
         self._calls -= 1

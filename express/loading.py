@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,12 +56,14 @@ def program_of(
     metrics: bool = True,
     trace: bool = False,
     connections: Mapping[str, Connection] | None = None,
+    extensions: Collection[str] = (),
+    workflows: Mapping[str, Program] | None = None,
 ) -> Program:
     """A definition's program. OSError when the file cannot be read, DefinitionError with every problem, each with the file's name."""
     with path.open("rb"):
         pass  # what is wrong with the file itself is an OSError that names it
     try:
-        return compile(path, name or name_of(path), functions, substitutions, missing, metrics, trace, connections)
+        return compile(path, name or name_of(path), functions, substitutions, missing, metrics, trace, connections, extensions, workflows)
     except DefinitionError as error:
         raise DefinitionError([located(path, problem) for problem in error.problems]) from error
 

@@ -6,7 +6,7 @@ import builtins
 import linecache
 import os
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +56,7 @@ class Program:
         trace: bool = False,
         rebind: Callable[[model.Fallible, Binding | None], Binding | None] | None = None,
         connections: Connections | None = None,
+        workflows: Mapping[str, Any] | None = None,
     ) -> None:
         """``rebind`` may put another binding in the place of what a Task would call, or of all that is in a Parallel or Map (it is given
         None for those): tests put mocks there."""
@@ -64,7 +65,7 @@ class Program:
         self.seconds = min(workflow.timeout_seconds or EXECUTION_SECONDS, EXECUTION_SECONDS)
         states = all_states(workflow)
         self.states = tuple(state.name for state in states)
-        self._bound = _bind(states, functions or {}, missing, connections or {})
+        self._bound = _bind(states, functions or {}, missing, connections or {}, workflows or {})
         if rebind is not None:
             for state in states:
                 if isinstance(state, model.Fallible) and (binding := rebind(state, self._bound.get(state.location))) is not None:
@@ -205,7 +206,11 @@ class Program:
 
 
 def _bind(
-    states: list[model.State], functions: Functions, missing: Literal["error", "defer"], connections: Connections
+    states: list[model.State],
+    functions: Functions,
+    missing: Literal["error", "defer"],
+    connections: Connections,
+    workflows: Mapping[str, Any],
 ) -> dict[str, Binding]:
     """What each Task calls, by the state's location; DefinitionError with everything that nobody provides."""
     bound: dict[str, Binding] = {}
@@ -213,7 +218,7 @@ def _bind(
     for state in states:
         if isinstance(state, model.Task):
             try:
-                bound[state.location] = bind(state.resource, state.parameters, functions, missing, connections)
+                bound[state.location] = bind(state.resource, state.parameters, functions, missing, connections, workflows)
             except ResourceMissing as error:
                 problems.append(Problem("ERROR", error.code, f"{state.location}/{error.field}", str(error)))
     if problems:
@@ -239,17 +244,30 @@ def compile(  # noqa: A001 - the word for it
     metrics: bool = True,
     trace: bool = False,
     connections: Connections | None = None,
+    extensions: Collection[str] = (),
+    workflows: Mapping[str, Program] | None = None,
 ) -> Program:
     """A definition (a mapping, JSON or YAML text, or a path) as a Program; DefinitionError with all its problems.
 
     ``connections``: what Tasks may reach beside functions, by name; a definition holds no address and no secret.
+    ``extensions``: what of Express' own a definition may use (``callbacks``, ``nested``); ``workflows``: those that it may start and
+    wait for, by name.
     ``trace``: ``run`` and ``execute`` can record what every state sees and does; without it the code has nothing to do with that.
     """
-    loaded = language.load(definition, substitutions)
+    loaded = language.load(definition, substitutions, extensions)
     refused = [] if loaded.workflow is None else language.refusals(loaded.workflow)
     if loaded.workflow is None or refused:
         raise DefinitionError([*loaded.problems, *refused])
-    return Program(loaded.workflow, name or _name(definition), functions, missing, metrics=metrics, trace=trace, connections=connections)
+    return Program(
+        loaded.workflow,
+        name or _name(definition),
+        functions,
+        missing,
+        metrics=metrics,
+        trace=trace,
+        connections=connections,
+        workflows=workflows,
+    )
 
 
 def _name(definition: Any) -> str:

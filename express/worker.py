@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import uvloop
@@ -76,9 +76,12 @@ def prepare(configuration: Configuration) -> list[Part]:
     routes: list[Route] = []
     refused: ConfigurationError | None = None
     names: Iterable[str] = configuration.settings.workflows
+    extensions = configuration.settings.extensions
+    startable: dict[str, Any] = dict.fromkeys(names)  # by name from the beginning: they may start each other
     try:
         routes = validate(configuration)
-        names = dict.fromkeys(route.workflow for route in routes)
+        # Those that others start and wait for have no pipeline of their own
+        names = names if "nested" in extensions else dict.fromkeys(route.workflow for route in routes)
     except ConfigurationError as error:
         refused = error
         problems += error.problems
@@ -93,8 +96,15 @@ def prepare(configuration: Configuration) -> list[Part]:
         try:
             functions = functions_of(file for file in files if missing == "error" or file.is_file())
             reach = connections_of(configuration.settings, workflow)
-            programs[name] = program_of(
-                directory / workflow.definition, functions, name, workflow.substitutions, missing, connections=reach
+            programs[name] = startable[name] = program_of(
+                directory / workflow.definition,
+                functions,
+                name,
+                workflow.substitutions,
+                missing,
+                connections=reach,
+                extensions=extensions,
+                workflows=startable,
             )
         except ConfigurationError as error:
             problems += error.problems

@@ -175,7 +175,10 @@ WRONG = {
     ),
     "unknown section": (
         "zebra: 1\n",
-        "express.yaml:1: zebra: there is no field of this name, expected one of workflows, connections, pipelines, api, ops, limits, log",
+        (
+            "express.yaml:1: zebra: there is no field of this name, expected one of workflows, connections, pipelines, extensions, api, "
+            "ops, limits, log"
+        ),
     ),
     "missing field": ("pipelines:\n  - source: 'memory:'\n", "express.yaml:2: pipelines[0]: the field 'workflow' is missing"),
     "not a list": ("pipelines: memory\n", "express.yaml:1: pipelines: expected a list, found 'memory'"),

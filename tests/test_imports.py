@@ -160,6 +160,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "express.progress": {"express.observers", "express.units"},
     "express.leaving": {"express.runtime.interrupts"},
+    "express.callbacks": {"express.runtime"},
     "express.testing": {"express.clock", "express.observers"},
     # workflows tested and drawn
     "express.testcases": {
@@ -195,6 +196,7 @@ ROOMS: dict[str, set[str]] = {
         "express.testing",
     },
     "express.api": {
+        "express.callbacks",
         "express.config",
         "express.evaluation",
         "express.executor",

@@ -10,8 +10,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from express.cli import extensions
 from express.cli import substitutions as values
 from express.cli.exits import Exit, together, usage
+from express.cli.extensions import Extension
 
 SHORT = "Say what is wrong with definitions."
 EXAMPLES = """
@@ -40,6 +42,7 @@ class _Wanted(NamedTuple):
     path: Path | None
     substitutions: dict[str, Any]
     functions: tuple[Path, ...]
+    extensions: tuple[str, ...]
 
 
 def command(
@@ -51,6 +54,7 @@ def command(
     advice: Annotated[bool, typer.Option("--advice/--no-advice", help="Also advice, about what production suffers from.")] = True,
     ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Leave out a warning or advice; may be repeated.")] = None,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=values.HELP)] = None,
+    extension: Annotated[list[Extension] | None, typer.Option(help=extensions.HELP)] = None,
     functions: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A Python file of functions, for advice about how they are called; may be repeated."),
@@ -71,7 +75,7 @@ def command(
             raise usage(f"--ignore {code}: {reason}")
     found: list[reports.Report] = []
     missing: list[OSError] = []
-    all_wanted = _wanted(definitions or [], configuration, values.parsed(substitute), tuple(functions or ()))
+    all_wanted = _wanted(definitions or [], configuration, values.parsed(substitute), tuple(functions or ()), tuple(extension or ()))
     for wanted in all_wanted:
         raw = b""
         try:
@@ -87,6 +91,7 @@ def command(
             portable=portable,
             ignore=ignore or (),
             functions=functions_of(wanted.functions),
+            extensions=wanted.extensions,
         )
         found.append(reports.Report(wanted.name, raw.decode(errors="replace"), problems))
     if shown := reports.FORMATS[form](found):
@@ -95,8 +100,10 @@ def command(
     return Exit.NO if any(report.failed for report in found) else Exit.OK
 
 
-def _wanted(names: list[str], configuration: Path | None, given: dict[str, Any], functions: tuple[Path, ...]) -> list[_Wanted]:
-    found = [_Wanted(name, None if name == "-" else Path(name), given, functions) for name in names]
+def _wanted(
+    names: list[str], configuration: Path | None, given: dict[str, Any], functions: tuple[Path, ...], extended: tuple[str, ...]
+) -> list[_Wanted]:
+    found = [_Wanted(name, None if name == "-" else Path(name), given, functions, extended) for name in names]
     if configuration is not None:
         from express.config import load
 
@@ -104,7 +111,15 @@ def _wanted(names: list[str], configuration: Path | None, given: dict[str, Any],
         for workflow in loaded.settings.workflows.values():
             path = loaded.directory / workflow.definition
             files = tuple(loaded.directory / file for file in workflow.functions)
-            found.append(_Wanted(os.path.relpath(path), path, {**workflow.substitutions, **given}, (*files, *functions)))
+            found.append(
+                _Wanted(
+                    os.path.relpath(path),
+                    path,
+                    {**workflow.substitutions, **given},
+                    (*files, *functions),
+                    (*loaded.settings.extensions, *extended),
+                )
+            )
     if not found:
         raise usage("expected a DEFINITION, or -c FILE")
     return found

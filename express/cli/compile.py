@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from express.cli import reasons, substitutions
+from express.cli import extensions, reasons, substitutions
 from express.cli.exits import Exit, usage
+from express.cli.extensions import Extension
 
 SHORT = "Show the Python that a definition becomes."
 EXAMPLES = """
@@ -30,13 +31,16 @@ def command(
     state: Annotated[str | None, typer.Option(metavar="NAME", help="Only the lines of this state.")] = None,
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
+    extension: Annotated[list[Extension] | None, typer.Option(help=extensions.HELP)] = None,
 ) -> int:
     """Compiles a definition; a resource that nothing provides is no error here. How a Task is called depends on its function's mode: with
     the functions that a pipeline has, the Python is the one that it runs."""
     from express.loading import functions_of, program_of
 
     values = substitutions.parsed(substitute)
-    program = program_of(definition, functions_of(functions or ()), substitutions=values, missing="defer", metrics=metrics)
+    program = program_of(
+        definition, functions_of(functions or ()), substitutions=values, missing="defer", metrics=metrics, extensions=extension or ()
+    )
     if state is not None and state not in program.states:
         raise usage(f"{definition} has no state {state!r}: it has {', '.join(program.states)}")
     if explain:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from express.cli import substitutions, traces
+from express.cli import extensions, substitutions, traces
 from express.cli.exits import Exit
+from express.cli.extensions import Extension
 
 SHORT = "Run one execution."
 EXAMPLES = """
@@ -29,6 +30,7 @@ def command(
     trace: Annotated[bool, typer.Option("--trace", help="Show every state's input, output, variables and duration.")] = False,
     trace_json: Annotated[bool, typer.Option("--trace-json", help="The same as JSON, whole, a line a state.")] = False,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
+    extension: Annotated[list[Extension] | None, typer.Option(help=extensions.HELP)] = None,
 ) -> int:
     """Runs one execution and prints its output; when it fails, its error and cause on standard error, with exit code 1. What --trace shows
     goes to standard error, too."""
@@ -38,7 +40,13 @@ def command(
 
     recording = Recording(traces.MOST) if trace or trace_json else None
     values_given = substitutions.parsed(substitute)
-    program = program_of(definition, functions_of(functions or ()), substitutions=values_given, trace=recording is not None)
+    program = program_of(
+        definition,
+        functions_of(functions or ()),
+        substitutions=values_given,
+        trace=recording is not None,
+        extensions=extension or (),
+    )
     outcome = program.run(_input(text), name=name, trace=recording)
     if recording is not None:
         traces.show(recording, as_json=trace_json)

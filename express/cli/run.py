@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from express.cli import endpoint, substitutions
+from express.cli import endpoint, extensions, substitutions
 from express.cli.exits import Exit, duration, usage
+from express.cli.extensions import Extension
 
 if TYPE_CHECKING:
     from express.config import Configuration
@@ -68,12 +69,13 @@ def command(
     order: Annotated[Order | None, typer.Option(help="One at a time of each key or partition.  [default: unordered]")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow's name.  [default: the file's]")] = None,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
+    extension: Annotated[list[Extension] | None, typer.Option(help=extensions.HELP)] = None,
 ) -> int:
     """Runs workflows over events: from one definition and flags, or several pipelines from a configuration."""
     flags = {
         "DEFINITION": definition, "--source": source, "--sink": sink, "--dead-letter": dead_letter, "--functions": functions,
         "--drain": drain, "--in-flight": in_flight, "--commit-every": commit_every, "--order": order, "--name": name,
-        "--substitute": substitute,
+        "--substitute": substitute, "--extension": extension,
     }  # fmt: skip
     given = [flag for flag, value in flags.items() if value]
     asked = {"--data": data, "--token-file": token_file, "--credentials": credentials}
@@ -89,7 +91,7 @@ def command(
         raise usage("expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or kafka://localhost:9092/orders?group=orders")
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every, "order": order and order.value}
     values = substitutions.parsed(substitute)
-    made = _from_flags(definition, source, functions or [], values, pipeline, in_flight, name, ops)
+    made = _from_flags(definition, source, functions or [], values, pipeline, in_flight, name, ops, extension or [])
     return go(_with_api(made, api, data, token_file, credentials))
 
 
@@ -125,6 +127,7 @@ def _from_flags(
     in_flight: int | None,
     name: str | None,
     ops: str | None,
+    switched_on: list[Extension],
 ) -> Configuration:
     from express.config import Configuration, InFlight, Ops, Pipeline, Settings, Workflow
     from express.loading import name_of
@@ -137,6 +140,7 @@ def _from_flags(
         workflows={workflow: Workflow(definition=str(definition), functions=tuple(map(str, functions)), substitutions=values)},
         pipelines=(Pipeline(source=source, workflow=workflow, **given),),
         ops=Ops(listen=ops),
+        extensions=tuple(each.value for each in switched_on),
     )
     return Configuration(settings=settings, directory=Path(), where=_flag)
 

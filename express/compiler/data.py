@@ -52,6 +52,7 @@ class Scope(msgspec.Struct):
     known: dict[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
     result: str | None = None  # the locals of $states.result and $states.errorOutput, where there are any
     error_output: str | None = None
+    token: str | None = None  # the local of $$.Task.Token
 
     def on(self, variable: str) -> Scope:
         """The same, with ``$`` as another local."""
@@ -130,6 +131,8 @@ def _context(node: Path, scope: Scope, field: str, role: Role, text: str) -> Lea
             return Leaf(scope.item[0])
         case ("Map", "Item", "Value", *_) if scope.item is not None:
             return rest(scope.item[1], 3)
+        case ("Task", "Token") if scope.token is not None:
+            return rest(scope.token, 2)
         case ("Source", *_):
             return rest(f"{unit.execution()}.source()", 1)
     return rest(context(scope), 0)
@@ -141,6 +144,8 @@ def context(scope: Scope) -> str:
     arguments = [literal(scope.state), scope.entered, scope.retries]
     if scope.item is not None:
         arguments.append(f"({', '.join(scope.item)})")
+    if scope.token is not None and not scope.unit.stand_in:
+        arguments.append(f"token={scope.token}")
     return f"{scope.unit.execution()}.context({', '.join(arguments)})"
 
 

@@ -90,6 +90,8 @@ def _context(names: tuple[str, ...], scope: data.Scope) -> tuple[Code, int]:
         taken = 2
     elif scope.item is not None and names[:3] in (("Map", "Item", "Index"), ("Map", "Item", "Value")):
         taken = 3
+    elif head == ("Task", "Token") and scope.token is not None and not scope.unit.stand_in:
+        taken = 2
     elif head[:1] == ("Source",):
         taken = 1
     else:

@@ -21,7 +21,21 @@ from express.compiler.source import Line
 from express.compiler.unit import About, Binding, Unit
 from express.compiler.variables import most_stored
 from express.language.model import Choice, Machine, Map, Parallel, State, Task, Workflow
-from express.runtime import access, branches, comparisons, intrinsics, jsonata, jsonata_names, paths, stored, suspensions, values, variables
+from express.runtime import (
+    access,
+    branches,
+    callbacks,
+    comparisons,
+    intrinsics,
+    jsonata,
+    jsonata_names,
+    paths,
+    stored,
+    suspensions,
+    tokens,
+    values,
+    variables,
+)
 from express.runtime.decoding import OTHER_FORM, projector, whole
 from express.runtime.failures import StateError
 from express.runtime.limits import VARIABLES
@@ -74,6 +88,7 @@ RUNTIME: dict[str, Any] = {
      "len": len, "TypeError": TypeError,
     # what waits
     "sleep": suspensions.sleep, "breathe": suspensions.breathe, "call": suspensions.call, "call_inline": suspensions.call_inline,
+    "call_back": callbacks.call_back, "new_token": tokens.new_token,
     "parallel": branches.parallel, "each": branches.each, "measured": branches.measured,
     # time
     "clock": perf_counter, "bucket": bisect_left,

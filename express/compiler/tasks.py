@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from express.compiler.flow import Frame
 
 FEW = 8  # fields that are looked at one by one
+TOKEN = "token"  # the local that holds $$.Task.Token
 WRAPPING = 4_096  # bytes that a resource may put around a function's result
 
 
@@ -136,11 +137,27 @@ def limited(frame: Frame, state: Task | Parallel, payload: Piece, scope: data.Sc
     return Leaf("given")
 
 
-def _called(frame: Frame, state: Fallible, name: str, payload: Piece | str, attempt: str, timeout: Piece | None = None) -> Piece:
+def _called(
+    frame: Frame,
+    state: Fallible,
+    name: str,
+    payload: Piece | str,
+    attempt: str,
+    timeout: Piece | None = None,
+    heartbeat: Piece | None = None,
+) -> Piece:
     """One call of what is bound to a state."""
+    if called_back(frame, state):
+        given: list[Piece | str] = [frame.unit.execution(), name, payload, shaping.text(frame, state.name), attempt, TOKEN]
+        return call("await call_back", *given, timeout or "None", heartbeat or "None")
     function = "await call" if frame.unit.bindings[state.location].inline is None else "call_inline"
     arguments: list[Piece | str] = [frame.unit.execution(), name, payload, shaping.text(frame, state.name), attempt]
     return call(function, *arguments, *(() if timeout is None else (timeout,)))
+
+
+def called_back(frame: Frame, state: Fallible) -> bool:
+    """Whether what is bound to a state waits for somebody outside; a mock does not."""
+    return getattr(frame.unit.bindings[state.location], "called_back", False) is True
 
 
 class _Task:
@@ -158,10 +175,11 @@ class _Task:
 
     def write(self, scope: data.Scope, attempt: str) -> Result:
         state, frame, source = self.state, self.frame, self.frame.source
+        if state.resource.endswith(".waitForTaskToken"):
+            source.line(f"{TOKEN} = new_token()")
+            scope = replace(scope, token=TOKEN)
         timeout = self._timeout(scope)
-        # Nothing here uses them, but they may fail
-        if isinstance(state.heartbeat_seconds, Path | Jsonata):
-            source.statement("", number(frame, state.heartbeat_seconds, scope, "HeartbeatSeconds"))
+        heartbeat = self._heartbeat(scope)
         if state.credentials is not None and any(data.queries(state.credentials)):
             source.statement("", data.expression(state.credentials, scope, "Credentials"))
         payload: Piece = Leaf(scope.variable)
@@ -184,7 +202,7 @@ class _Task:
                 source.line(f"raise {self.name}.raised(error, execution) from None")
             piece: Piece = call("adopt", "result", str(PAYLOAD), shaping.text(frame, self.binding.resource))
         else:
-            piece = _called(frame, state, self.name, payload, attempt, timeout)
+            piece = _called(frame, state, self.name, payload, attempt, timeout, heartbeat)
         return Result(piece, PAYLOAD + (WRAPPING if self._wraps else 0), exclusive=True, whole=False)
 
     @property
@@ -246,6 +264,16 @@ class _Task:
             source.line(f"given = copy({variable})")
             source.line("break")
         return Leaf("given")
+
+    def _heartbeat(self, scope: data.Scope) -> Piece | None:
+        """HeartbeatSeconds concern who waits to be called back. Elsewhere nobody uses them, but they may fail."""
+        node = self.state.heartbeat_seconds
+        if not isinstance(node, Path | Jsonata):
+            return None if node is None else Leaf(literal(node.value))
+        piece = number(self.frame, node, scope, "HeartbeatSeconds")
+        used = called_back(self.frame, self.state)
+        self.frame.source.statement("heartbeat = " if used else "", piece)
+        return Leaf("heartbeat") if used else None
 
     def _timeout(self, scope: data.Scope) -> Piece | None:
         """TimeoutSeconds; TimeoutSecondsPath is evaluated before Parameters are."""

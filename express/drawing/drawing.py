@@ -14,6 +14,7 @@ from express.drawing.arrange import arrange
 from express.drawing.marks import NONE, Marks
 from express.errors import ConfigurationError, ConnectionFailed, DefinitionError
 from express.language.model import Workflow
+from express.language.resources import EXTENSIONS
 from express.loading import located, name_of
 from express.observers import scraped
 from express.testcases import coverage as coverages
@@ -43,7 +44,7 @@ def draw(
     and ConnectionFailed for what cannot work. ``values`` are those of the definition's ``${Name}``."""
     with definition.open("rb"):
         pass
-    loaded = language.load(definition, values)
+    loaded = language.load(definition, values, EXTENSIONS)  # a picture is no promise to run it
     workflow = loaded.workflow
     if workflow is None:
         raise DefinitionError([located(definition, problem) for problem in loaded.problems])

@@ -24,6 +24,7 @@ def check(
     portable: bool = False,
     ignore: Collection[str] = (),
     functions: Mapping[str, Any] | None = None,
+    extensions: Collection[str] = (),
 ) -> list[Problem]:
     """Every problem of a definition (a dict, JSON or YAML text, or a path), by severity; empty if there is none. Never raises for a bad
     definition.
@@ -31,8 +32,9 @@ def check(
     ``advice`` adds ADVICE, once there is no ERROR. ``portable`` adds an ERROR for what Express runs and AWS would not. ``ignore`` holds
     codes of warnings and advice that are left out, as ``express: ignore CODE`` in a Comment does for the object that has it.
     ``functions`` are those that its Tasks call, by name: some advice depends on what they say about themselves.
+    ``extensions`` are those that are switched on (``callbacks``, ``nested``): ``portable`` names them, too.
     """
-    loaded = load(definition, substitutions)
+    loaded = load(definition, substitutions, extensions)
     problems = [problem for problem in loaded.problems if problem.code != UNRESOLVED]  # what it will be is not known here
     problems += sizes.check(loaded.raw)
     if loaded.workflow is not None:

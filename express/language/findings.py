@@ -58,6 +58,7 @@ class Findings:
         self.failed = False
         self._searches = SUGGESTIONS
         self.duplicates = 0
+        self.extensions: frozenset[str] = frozenset()  # what of Express' own is switched on
         self.wider: list[tuple[str, str]] = []  # places and sentences: what Express takes and AWS does not, which is no problem here
         self.reads: list[tuple[str, str]] = []  # variables, and the places of the expressions that read them
 

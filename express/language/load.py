@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -26,10 +26,11 @@ class Loaded(msgspec.Struct, frozen=True):
     wider: list[tuple[str, str]] = []
 
 
-def load(definition: Any, substitutions: Mapping[str, Any] | None = None) -> Loaded:
+def load(definition: Any, substitutions: Mapping[str, Any] | None = None, extensions: Collection[str] = ()) -> Loaded:
     """``definition`` is a dict, JSON or YAML text (str or bytes), or a path (os.PathLike, never a str). ``substitutions`` are the values
-    of ``${Name}`` in its texts."""
+    of ``${Name}`` in its texts; ``extensions`` what of Express' own it may use (resources.EXTENSIONS)."""
     findings = Findings()
+    findings.extensions = frozenset(extensions)
     if substitutions:
         values.check(substitutions, findings)
         if findings.failed:

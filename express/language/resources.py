@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from express.language import http_tasks
@@ -78,6 +79,10 @@ _PATTERN = re.compile(r"(\.sync(?::[0-9]+)?|\.waitForTaskToken)$")
 _ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:")
 _PLACEHOLDER = re.compile(r"\$\{[^{}]+\}")
 
+# Extensions, off by default, as AWS's Express workflows have neither: the pattern that each provides
+EXTENSIONS = {"callbacks": ".waitForTaskToken", "nested": ".sync"}
+_NESTED = re.compile(r"arn:[\w-]+:states:[^:]*:[^:]*:states:startExecution\.sync(?::2)?", re.ASCII)
+
 _INVOKE = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
 
 
@@ -88,7 +93,9 @@ def check(state: Fields, parameters: str) -> str | None:
         return None
     pattern = _PATTERN.search(resource)
     name = resource[: pattern.start()] if pattern else resource
-    if pattern and (resource.startswith("arn:") or _PLACEHOLDER.match(resource)):
+    if pattern and _extended(resource, pattern[1], state.findings.extensions):
+        state.findings.wider.append((state.at("Resource"), f"{pattern[1]} is an extension of Express: AWS's Express workflows have none"))
+    elif pattern and (resource.startswith("arn:") or _PLACEHOLDER.match(resource)):
         shown_pattern = ".sync" if pattern[1].startswith(".sync") else pattern[1]
         state.findings.error(state.at("Resource"), f"Express state machine does not support '{shown_pattern}' service integration")
     elif _ACTIVITY.match(resource):
@@ -104,6 +111,13 @@ def check(state: Fields, parameters: str) -> str | None:
     elif found[1] == "states" and found[4] == "http:invoke":
         http_tasks.check(state, parameters)
     return resource
+
+
+def _extended(resource: str, pattern: str, extensions: Collection[str]) -> bool:
+    """Whether an extension that is switched on provides the pattern for this resource."""
+    if pattern == EXTENSIONS["callbacks"]:
+        return "callbacks" in extensions
+    return "nested" in extensions and _NESTED.fullmatch(resource) is not None
 
 
 def _known(arn: re.Match[str], pattern: bool) -> bool:

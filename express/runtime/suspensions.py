@@ -40,8 +40,14 @@ class Host(Protocol):
     def begin(self, call: Call) -> None:
         """The call starts, and ``call.due()`` is called once it has taken too long."""
 
+    def extend(self, call: Call) -> None:
+        """The call, which has begun, has another deadline now."""
+
     def settled(self, call: Call) -> None:
         """The call has a result, an error, or is given up."""
+
+    def post(self, turn: Callable[[], None]) -> None:
+        """``turn`` is called on the event loop; from any thread."""
 
 
 class Suspension:

@@ -42,6 +42,7 @@ def bind(
     functions: Mapping[str, Callable[..., Any]],
     missing: Literal["error", "defer"] = "error",
     connections: Mapping[str, Connection] | None = None,
+    workflows: Mapping[str, Any] | None = None,
 ) -> Binding:
     """The binding of a Task's ``resource``, given its Parameters (an expression of the model, or None), the functions there are and the
     named connections that it may use.
@@ -49,14 +50,17 @@ def bind(
     ``functions`` maps names or ARNs to callables or to what ``@express.function`` made. Without a provider: ResourceMissing, or with
     ``missing="defer"`` a binding that fails as AWS does when it is reached.
     """
-    from express.tasks import lambdas
+    from express.tasks import lambdas, waiting
 
+    if resource.endswith(waiting.SUFFIX):  # the extension is on, or the definition would have been refused
+        plain = resource.removesuffix(waiting.SUFFIX)
+        return waiting.Waiting(resource, bind(plain, parameters, functions, missing, connections, workflows))
     binding: Binding | None = lambdas.bind(resource, parameters, functions)
     if binding is not None:
         return binding
     refused = ResourceMissing(lambdas.missing(resource, parameters, functions))
     try:
-        binding = _integration(resource, parameters, connections or {})
+        binding = _nested(resource, parameters, workflows or {}) or _integration(resource, parameters, connections or {})
     except ResourceMissing as error:
         refused = error
     if binding is not None:
@@ -64,6 +68,13 @@ def bind(
     if missing == "defer":
         return lambdas.Missing(resource, parameters)
     raise refused
+
+
+def _nested(resource: str, parameters: Any, workflows: Mapping[str, Any]) -> Binding | None:
+    """The binding of what runs another workflow and waits for it, None if ``resource`` is nothing of the kind."""
+    from express.tasks import nested
+
+    return nested.bind(resource, parameters, workflows) if nested.RESOURCE.fullmatch(resource) else None
 
 
 def _integration(arn: str, parameters: Any, connections: Mapping[str, Connection]) -> Binding | None:

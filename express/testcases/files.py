@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -78,6 +78,7 @@ class FileData(msgspec.Struct, frozen=True, kw_only=True):
     definition: str | None = None
     functions: tuple[str, ...] = ()
     substitutions: dict[str, Any] = {}
+    extensions: tuple[Literal["callbacks", "nested"], ...] = ()
     start: Moment | None = None
     context: dict[str, Any] = {}
     mocks: dict[str, Mock] = {}

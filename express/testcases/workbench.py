@@ -28,7 +28,7 @@ class Workbench:
         self.path = file.definition
         self.name = name_of(self.path)
         self._functions = functions_of([file.path.parent / name for name in file.data.functions])
-        loaded = language.load(self.path, file.data.substitutions)
+        loaded = language.load(self.path, file.data.substitutions, file.data.extensions)
         problems = [problem for problem in loaded.problems if problem.severity == "ERROR"]
         if loaded.workflow is not None:
             problems += language.refusals(loaded.workflow)

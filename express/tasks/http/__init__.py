@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from express.language import model
 from express.language.http_tasks import CONNECTION
 from express.options import Connection, HttpConnection
 from express.runtime.failures import StateError
@@ -18,6 +17,7 @@ from express.runtime.limits import PAYLOAD
 from express.runtime.suspensions import Call
 from express.runtime.values import adopt
 from express.tasks import ResourceMissing
+from express.tasks.constants import constant
 from express.tasks.http import answers, requests
 from express.tasks.http.answers import Answer
 from express.tasks.http.requests import Request
@@ -41,14 +41,14 @@ def bind(resource: Resource, parameters: Any, connections: Mapping[str, Connecti
     """ResourceMissing where the definition says outright which connection it means, and there is none; NotAllowed where it says which
     address it calls, and the connection does not allow that."""
     binding = Http(resource.arn, {name: each for name, each in connections.items() if isinstance(each, HttpConnection)})
-    arn = _constant(parameters, "InvocationConfig", "ConnectionArn") or _constant(parameters, "Authentication", "ConnectionArn")
+    arn = constant(parameters, "InvocationConfig", "ConnectionArn") or constant(parameters, "Authentication", "ConnectionArn")
     if not isinstance(arn, str):
         return binding
     try:
         connection = binding.connection(arn)
     except StateError as error:
         raise ResourceMissing(_sentence(error)) from None
-    endpoint = _constant(parameters, "ApiEndpoint")
+    endpoint = constant(parameters, "ApiEndpoint")
     if isinstance(endpoint, str):
         try:
             requests.allowed(endpoint, connection)
@@ -60,18 +60,6 @@ def bind(resource: Resource, parameters: Any, connections: Mapping[str, Connecti
 def _sentence(error: StateError) -> str:
     cause = error.cause or ""
     return (cause[:1].lower() + cause[1:]).rstrip(".")
-
-
-def _constant(node: Any, *names: str) -> Any:
-    """What a definition says outright under nested names; None for what only the data tell."""
-    for name in names:
-        if isinstance(node, model.ObjectTemplate):
-            node = dict(node.fields).get(name)
-        elif isinstance(node, model.Literal):
-            node = node.value.get(name) if isinstance(node.value, dict) else None
-        else:
-            node = node.get(name) if isinstance(node, dict) else None
-    return node.value if isinstance(node, model.Literal) else node
 
 
 class Http(Integration):

@@ -1,0 +1,19 @@
+"""Parameters of a definition in; what they say outright, before there are any data, out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from express.language import model
+
+
+def constant(node: Any, *names: str) -> Any:
+    """The value under nested names, None for what only the data tell. ``node`` is an expression of the model, or None."""
+    for name in names:
+        if isinstance(node, model.ObjectTemplate):
+            node = dict(node.fields).get(name)
+        elif isinstance(node, model.Literal):
+            node = node.value.get(name) if isinstance(node.value, dict) else None
+        else:
+            node = node.get(name) if isinstance(node, dict) else None
+    return node.value if isinstance(node, model.Literal) else node
