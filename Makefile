@@ -50,8 +50,13 @@ format: $(VENV)/.dev  ## rewrite the code in the project's format
 bench: $(VENV)/.bench  ## the benchmarks, one after the other (minutes; quiet machine)
 	@for subject in bench/*.py; do echo "== $$subject"; $(BIN)/python $$subject || exit 1; done
 
-chaos: $(VENV)/.dev  ## the long fault runs: twenty kills, production timeouts, leases
+# EVENTS, RATE and MINUTES for shorter ones; each part alone: see docs/chaos.md.
+chaos: $(VENV)/.dev  ## the long fault runs: kills, three brokers, storms, soak, 50,000 seeds, planted bugs (hours; quiet machine)
 	EXPRESS_CHAOS=1 $(BIN)/python -m pytest -m "chaos or kills" --timeout=3600 $(PYTEST_ARGS)
+	$(BIN)/python -m tests.simulation --seeds $${SEEDS:-50000}
+	$(BIN)/python -m tests.chaos.cluster
+	$(BIN)/python -m tests.chaos.storms storm drain dead-letter soak
+	$(BIN)/python -m tests.chaos.mutations
 
 # PAIRS=1000000 for the long run (hours); REQUESTS to the API; SEED for other cases; SECONDS for atheris, each parser.
 PAIRS ?= 100000

@@ -46,13 +46,15 @@ class Node:
         self.number, self.port, self.controller, self.home = number, port, controller, home
         self.log = home / "broker.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.inner = self.outer = 0  # of a listener that is reached through a proxy: where it listens, and what it says where it does
 
 
 class Cluster:
     """Brokers that can be stopped, killed and started again, each by its number from 0.
 
     ``settings`` are added to server.properties, ``prefix`` stands before the command (taskset); ``quick`` starts sooner and runs slower.
-    ``listeners``: names and ports of more, whose security ``settings`` say (one broker only).
+    ``listeners``: names and ports of more, whose security ``settings`` say (one broker only). ``proxied``: another one, PROXIED, for
+    clients that go through a proxy from each node's ``outer`` port to its ``inner`` one; ``outer_servers`` names them.
     """
 
     def __init__(
@@ -63,11 +65,18 @@ class Cluster:
         prefix: Sequence[str] = (),
         quick: bool = True,
         listeners: Mapping[str, int] | None = None,
+        proxied: bool = False,
     ) -> None:
         self.heap, self.prefix, self.quick, self.jars, self.home = heap, prefix, quick, jars(), folder()
         self.listeners = listeners or {}
         self.nodes = [Node(number, free_port(), free_port(), self.home / f"broker-{number}") for number in range(brokers)]
         self.servers = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        if proxied:
+            protocols = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT"
+            settings = {"listener.security.protocol.map": protocols, "inter.broker.listener.name": "PLAINTEXT", **(settings or {})}
+            for node in self.nodes:
+                node.inner, node.outer = free_port(), free_port()
+        self.outer_servers = ",".join(f"127.0.0.1:{node.outer}" for node in self.nodes)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         formats = []
         for node in self.nodes:
@@ -82,12 +91,13 @@ class Cluster:
         voters = ",".join(f"{other.number}@127.0.0.1:{other.controller}" for other in self.nodes)
         copies = str(min(3, len(self.nodes)))
         more = "".join(f",{name}://127.0.0.1:{port}" for name, port in self.listeners.items())
+        inner, outer = (f",PROXIED://127.0.0.1:{port}" if port else "" for port in (node.inner, node.outer))
         values = {
             "process.roles": "broker,controller",
             "node.id": str(node.number),
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller}{more}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}{more}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller}{more}{inner}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}{more}{outer}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(node.home / "data"),
             "auto.create.topics.enable": "false",

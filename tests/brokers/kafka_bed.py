@@ -50,7 +50,8 @@ class Kafka:
         self.kind, self.servers, self.cluster = kind, servers, cluster
 
     @classmethod
-    def open(cls, kind: str, servers: str = "", brokers: int = 1) -> Kafka:
+    def open(cls, kind: str, servers: str = "", brokers: int = 1, **how: Any) -> Kafka:
+        """``how``: of a cluster of real brokers."""
         if kind == "outside":
             return cls(kind, servers)
         if kind == "mock":
@@ -60,7 +61,7 @@ class Kafka:
             return cls(kind, imitation.servers, imitation)
         from tests.brokers import apache
 
-        real = apache.Cluster(brokers)
+        real = apache.Cluster(brokers, **how)
         try:
             real.start()
         except BaseException:

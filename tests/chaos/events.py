@@ -55,3 +55,43 @@ class Events:
     def expected(self, number: int) -> Event:
         kind = kind_of(number, self.every)
         return Event(number, REASONS[kind] if kind else None)
+
+
+class Crowd(Events):
+    """Events of the large run: besides the poison, one in ``SLOW`` takes a minute, one in twenty has a task that fails, half of those for
+    good. One in twenty-one has one of forty busy keys, a slow one has a key of its own: it does not end before the group has been quiet for
+    a minute, and what waits behind it would fill the flight. The others have keys of which few are under way at once."""
+
+    SLOW, FAILING = 1_000, 20
+
+    def __init__(self, seconds: float, slow_seconds: float = 60.0) -> None:
+        super().__init__(seconds)
+        self.slow_seconds = slow_seconds
+
+    def _slow(self, number: int) -> bool:
+        return number % self.SLOW == 501 and number % 21 != 0
+
+    def _key(self, number: int) -> bytes:
+        if self._slow(number):
+            return b"slow%d" % number
+        return b"busy%d" % (number // 21 % 40) if number % 21 == 0 else b"k%d" % (number % 50_021)
+
+    def _fails(self, number: int) -> str | None:
+        if number % self.FAILING != 7:
+            return None
+        return ("always", "once")[number // self.FAILING % 2]
+
+    def make(self, number: int) -> tuple[bytes, bytes]:
+        _, value = super().make(number)
+        if kind_of(number, self.every) is None:
+            event: dict[str, object] = {"n": number, "seconds": self.seconds}
+            if self._slow(number):
+                event["seconds"] = self.slow_seconds
+            if fails := self._fails(number):
+                event["fails"] = fails
+            value = orjson.dumps(event)
+        return self._key(number), value
+
+    def expected(self, number: int) -> Event:
+        event = super().expected(number)
+        return Event(number, b"Flaky") if event.reason is None and self._fails(number) == "always" else event

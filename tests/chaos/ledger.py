@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -129,7 +129,8 @@ def _compact_text(content: bytes, at: int) -> tuple[str, int]:
 
 
 class Fault(msgspec.Struct):
-    """Something that was done to a member. ``unfinished``: its executions at that moment; ``partitions``: what it held."""
+    """Something that was done to a member. ``unfinished``: its executions at that moment; ``partitions``: what it held. ``in_flight``: how
+    much may have been, where that is not the one member's."""
 
     what: str
     milliseconds: int
@@ -138,6 +139,11 @@ class Fault(msgspec.Struct):
     unfinished: int
     completed: int = 0  # since its last commits, by the ledger
     duplicates: int = 0
+    in_flight: int = 0
+
+    @property
+    def budget(self) -> int:
+        return self.in_flight + self.completed
 
 
 class Verdict(msgspec.Struct):
@@ -168,7 +174,8 @@ def judge(ledger: Ledger, events: dict[Place, Event], faults: list[Fault], in_fl
         for terminal in terminals:
             if event.reason is None and terminal.result is not None:
                 results += 1
-                if orjson.loads(terminal.result) != {"n": event.number, "square": event.number**2}:
+                said = orjson.loads(terminal.result)
+                if (said["n"], said["square"]) != (event.number, event.number**2):
                     violations.append(f"I1: the result of event {event.number} at {place} is {terminal.result!r}")
             elif event.reason is not None and terminal.reason == event.reason:
                 dead += 1
@@ -218,25 +225,41 @@ def _audit(ledger: Ledger, events: dict[Place, Event], first: dict[Place, int], 
     return maps
 
 
+REACH = 60_000  # milliseconds within which a fault makes duplicates: a zombie wakes up, a session ends, a producer is made anew
+
+
 def _blame(ledger: Ledger, faults: list[Fault], in_flight: int, violations: list[str]) -> int:
-    """Gives every duplicate to the fault before it, and holds each fault against its budget; returns how many were given."""
+    """Holds each fault against its budget. A duplicate is given to the last fault before it that concerns its partition; where that one has
+    used its budget up and an earlier one still has an effect, to the earlier one. Returns how many were given."""
+    faults = sorted(faults, key=lambda fault: fault.milliseconds)
+    moments = [fault.milliseconds for fault in faults]
+    begun: dict[int, list[int]] = defaultdict(list)  # of each partition, when its events first had a terminal
+    committed: dict[int, list[int]] = defaultdict(list)
+    again: list[tuple[int, int]] = []  # when, and in which partition
+    for commit in ledger.commits:
+        committed[commit.partition].append(commit.milliseconds)
+    for (partition, _), terminals in ledger.terminals.items():
+        found = sorted(terminal.milliseconds for terminal in terminals)
+        begun[partition].append(found[0])
+        again.extend((moment, partition) for moment in found[1:])
+    for each in (*begun.values(), *committed.values()):
+        each.sort()
+    for fault in faults:
+        fault.in_flight = fault.in_flight or in_flight
+        for partition in fault.partitions:
+            own, before = begun[partition], bisect_right(committed[partition], fault.milliseconds)
+            last = committed[partition][before - 1] if before else 0
+            fault.completed += bisect_right(own, fault.milliseconds) - bisect_left(own, last)
     given = 0
-    for index, fault in enumerate(faults):
-        until = faults[index + 1].milliseconds if index + 1 < len(faults) else 1 << 62
-        last = dict.fromkeys(fault.partitions, 0)
-        for commit in ledger.commits:
-            if commit.milliseconds <= fault.milliseconds and commit.partition in last:
-                last[commit.partition] = max(last[commit.partition], commit.milliseconds)
-        for (partition, _), terminals in ledger.terminals.items():
-            again = [found.milliseconds for found in sorted(terminals)[1:]]
-            fault.duplicates += sum(1 for moment in again if fault.milliseconds <= moment < until)
-            begun = min(found.milliseconds for found in terminals)
-            if partition in last and last[partition] <= begun <= fault.milliseconds:
-                fault.completed += 1
-        given += fault.duplicates
-        budget = in_flight + fault.completed
-        if fault.duplicates > budget:
-            violations.append(
-                f"{fault.what} of {fault.member}: {fault.duplicates} duplicates, the budget was {in_flight} + {fault.completed}"
-            )
+    for moment, partition in sorted(again):
+        concerned = [fault for fault in reversed(faults[: bisect_right(moments, moment)]) if partition in fault.partitions]
+        able = [fault for fault in concerned if moment - fault.milliseconds <= REACH and fault.duplicates < fault.budget]
+        for fault in (able or concerned)[:1]:
+            fault.duplicates += 1
+            given += 1
+    violations += [
+        f"{fault.what} of {fault.member}: {fault.duplicates} duplicates, the budget was {fault.in_flight} + {fault.completed}"
+        for fault in faults
+        if fault.duplicates > fault.budget
+    ]
     return given

@@ -48,6 +48,10 @@ class Member:
         held = re.findall(r'^express_source_lag\{partition="(\d+)"', metrics, re.MULTILINE)
         return (int(float(unfinished[1])) if unfinished else 0), sorted(map(int, held))
 
+    def worker(self) -> int:
+        """The number of the process that works: what is started becomes it."""
+        return self.process.pid
+
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 

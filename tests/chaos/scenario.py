@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from confluent_kafka import Producer
@@ -35,8 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Load:
     """While entered, events are written at the rate; members are started by name. ``verdict`` ends it and judges."""
 
-    def __init__(self, kafka: Kafka, settings: Settings, copies: int = 1, needed: int = 1) -> None:
-        """``copies``: of every topic; ``needed``: of the results, without which the broker takes none."""
+    def __init__(self, kafka: Kafka, settings: Settings, copies: int = 1, needed: int = 1, servers: str = "", made: Any = None) -> None:
+        """``copies``: of every topic; ``needed``: of the results, without which the broker takes none; ``servers``: as members know them;
+        ``made``: the events."""
         self.kafka, self.settings = kafka, settings
         self.topic = kafka.topic(settings.partitions, copies)
         stamped = {"message_timestamp_type": "LogAppendTime"}
@@ -48,7 +49,8 @@ class Load:
         self.faults: list[Fault] = []
         self.members: dict[str, Member] = {}
         self.ledger = Ledger(kafka, self.topic, self.results, self.dead, self.group)
-        self._made = Events(settings.seconds, settings.poison)
+        self._made = made or Events(settings.seconds, settings.poison)
+        self.servers = servers or kafka.servers
         self._producing: _Producing | None = None
         self._starts = 0
 
@@ -71,12 +73,12 @@ class Load:
             print(f"logs of the members: {self.folder}")
 
     def produce(self) -> None:
-        """Begins to write, at the fixed rate, until ``verdict``."""
+        """Begins to write, at the fixed rate, until everything is to end."""
         self._producing = _Producing(self, self._made)
         self._producing.start()
 
     def start(self, name: str, *more: str, definition: str = "chaos.asl.json") -> Member:
-        settings, servers = self.settings, self.kafka.servers
+        settings, servers = self.settings, self.servers
         arguments = [
             f"--source=kafka://{servers}/{self.topic}?group={self.group}&session={settings.session:g}s",
             f"--sink=kafka://{servers}/{self.results}",
@@ -150,7 +152,7 @@ class _Producing:
         import threading
 
         self.load, self.made = load, made
-        self._enough = threading.Event()
+        self._enough, self.written, self.most = threading.Event(), 0, 1 << 62
         self._thread = threading.Thread(target=self._run, name="producing", daemon=True)
         self.start, self.failures = self._thread.start, []  # type: ignore[var-annotated]
 
@@ -161,16 +163,27 @@ class _Producing:
 
     def _run(self) -> None:
         # Large enough queues and patience to go on while a broker restarts
-        producer = Producer({"bootstrap.servers": self.load.kafka.servers, "linger.ms": 5, "enable.idempotence": True, **QUIET})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.load.kafka.servers,
+                "linger.ms": 5,
+                "enable.idempotence": True,
+                "queue.buffering.max.messages": 1_000_000,
+                "message.timeout.ms": 300_000,
+                **QUIET,
+            }
+        )
         began, number, rate = time.monotonic(), 0, self.load.settings.rate
+        self.written = 0
         while not self._enough.is_set():
-            while number < (time.monotonic() - began) * rate:
+            while number < min((time.monotonic() - began) * rate, self.most):
                 key, value = self.made.make(number)
                 event = self.made.expected(number)
                 producer.produce(
                     self.load.topic, value, key, on_delivery=lambda error, message, event=event: self._note(error, message, event)
                 )
                 number += 1
+            self.written = number
             producer.poll(0.005)
         if left := producer.flush(60):
             self.failures.append(f"{left} not written")

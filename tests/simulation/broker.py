@@ -75,6 +75,7 @@ class Member(Source):
         self._next: dict[int, int] = {}
         self._leaving: set[int] = set()
         self._late = 0  # commits that have not arrived yet
+        self.missed = 0  # commits that it was not told of, or that were refused
         self._waiting: asyncio.Future[None] | None = None
 
     async def start(self, intake: Intake) -> None:
@@ -153,6 +154,7 @@ class Member(Source):
             await asyncio.wait({arriving}, timeout=ANSWER_SECONDS)
             return arriving.result() if arriving.done() else []
         committed = self._send(sent)
+        self.missed += len(committed) < len(sent)
         return [] if kind == "unanswered" else committed
 
     def _arrives(self, sent: Mapping[Assignment, Position], arriving: asyncio.Future[list[Assignment]]) -> None:

@@ -24,7 +24,7 @@ from express.observers.pipeline import PipelineMetrics
 from express.runtime.context import Execution, Message
 from express.runtime.failures import StateError
 from express.runtime.suspensions import sleep
-from express.sources import LEAVING
+from express.sources import LEAVING, Assignment
 from express.testing import VirtualClock, VirtualLoop
 from express.turns import Order
 from tests.pipelines import Workflow
@@ -117,6 +117,8 @@ class Process:
         assignment = self.source.held[message.partition]
         if assignment.fenced:
             self.world.ledger.broken(f"{message.partition}-{message.offset} was begun by {self.source.name} after {assignment} was fenced")
+        if self.metrics.in_flight > RECORDS:
+            self.world.ledger.broken(f"{self.source.name} has {self.metrics.in_flight} records in flight, the limit is {RECORDS}")
         ownership = self.source.ownerships[assignment]
         self.world.ledger.begun(ownership, message, self.world.order)
         return ownership, message
@@ -295,6 +297,7 @@ class World:
                     self.ledger.broken(f"the drain of {owner.drain} s took {took:.1f} s")
                 if held.fenced is False and owner.task.done() is False:
                     self.ledger.broken(f"{held} was given away and not fenced")
+                self._in_order(owner, held)
         if to in self.members and not to.task.done():
             self.broker.give(partition, to.source)
         else:
@@ -351,17 +354,18 @@ class World:
             self._left_in_order(member)
 
     def _left_in_order(self, member: Process) -> None:
-        """What a member whose commits all arrive had acknowledged is committed when it has left."""
-        if member.source.trouble or member.source._late:
+        for partition, assignment in member.source.held.items():
+            if self.broker.owners.get(partition) is member.source:
+                self._in_order(member, assignment)
+
+    def _in_order(self, member: Process, assignment: Assignment) -> None:
+        """What was acknowledged to a member whose commits all arrive is committed when it has given the partition up, or has left."""
+        if member.source.trouble or member.source._late or member.source.missed:
             return
-        for assignment, offset in sorted(
-            member.sink.acknowledged | member.dead_letter.acknowledged, key=lambda pair: (pair[0].partition, pair[1])
-        ):
-            partition = assignment.partition
-            if member.source.held.get(partition) is assignment and self.broker.owners.get(partition) is member.source:
-                position = self.broker.committed.get(partition)
-                if position is None or not covers(position, offset):
-                    self.ledger.broken(f"{member.source.name} left, and {partition}-{offset}, acknowledged to it, is not committed")
+        position = self.broker.committed.get(assignment.partition)
+        for given, offset in sorted(member.sink.acknowledged | member.dead_letter.acknowledged, key=lambda pair: pair[1]):
+            if given is assignment and (position is None or not covers(position, offset)):
+                self.ledger.broken(f"{member.source.name} gave {assignment} up, and {offset}, acknowledged to it, is not committed")
 
     async def rebalance(self) -> None:
         self.move(self.chooser.randrange(len(self.broker.records)), self.anybody())
