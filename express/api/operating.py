@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from express.api import aliases, calling_back, defining, shapes, starting, tagging, trying, versions
@@ -79,6 +79,10 @@ class Operating:
             "SendTaskFailure": asked(shapes.SendTaskFailure, calling_back.fail),
             "SendTaskHeartbeat": asked(shapes.SendTaskHeartbeat, calling_back.heartbeat),
         }
+
+    def names(self) -> Iterable[str]:
+        """Of the operations but StartSyncExecution, which has a way of its own."""
+        return self._operations
 
     def answer(self, operation: str, body: bytes, trace: str | None) -> Answered:
         """RequestError for whatever AWS refuses, too; then or when the coroutine is awaited."""
