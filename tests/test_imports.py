@@ -198,6 +198,7 @@ ROOMS: dict[str, set[str]] = {
     "express.api": {
         "express.callbacks",
         "express.config",
+        "express.drawing",
         "express.evaluation",
         "express.executor",
         "express.language",

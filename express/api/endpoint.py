@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -27,13 +27,13 @@ PREFIX = "AWSStepFunctions."
 
 log = logging.getLogger("express")
 
-Page = Callable[[str], web.Response | None]
+Page = Callable[[str], Awaitable[web.Response | None]]
 
 
 class Endpoint:
     """Answers until ``stop``. What an answer says was done is durable, or it was StartSyncExecution."""
 
-    def __init__(self, operating: Operating, access: Access, page: Page = lambda path: None) -> None:
+    def __init__(self, operating: Operating, access: Access, page: Page) -> None:
         self._operating, self._access, self._page = operating, access, page
         self._server: web.Server | None = None
         self._listening: asyncio.Server | None = None
@@ -72,7 +72,7 @@ class Endpoint:
         operation = "?"
         try:
             if request.method != "POST" or request.path_qs != "/":
-                return self._other(number, request)
+                return await self._other(number, request)
             body = await _body(request)
             headers = request.headers
             self._access.check(headers, body)
@@ -94,12 +94,12 @@ class Endpoint:
             log.error("request %s: %s failed: a defect of Express", number, operation[:100], exc_info=error)
             return answers.refusal(number, RequestError("InternalFailure", "a defect of Express; its log has the traceback"))
 
-    def _other(self, number: str, request: web.BaseRequest) -> web.Response:
+    async def _other(self, number: str, request: web.BaseRequest) -> web.Response:
         """Everything that is no operation."""
         headers = {"x-amzn-RequestId": number}
         if request.method in ("GET", "HEAD"):
             self._access.check(request.headers, b"")
-            page = self._page(request.path)
+            page = await self._page(request.path)
             if page is not None:
                 page.headers["x-amzn-RequestId"] = number
                 return page

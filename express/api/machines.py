@@ -140,6 +140,10 @@ class Machines:
         self._targets[arn] = target
         return target
 
+    def of(self, machine: Machine) -> Target:
+        """What its ARN without a qualifier stands for."""
+        return self.target(arns.of_machine(machine.name))
+
     def program(self, target: Target) -> Program:
         """RequestError if this version of Express could not compile what was kept."""
         program = self._programs.get(target.revision)

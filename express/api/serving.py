@@ -14,8 +14,8 @@ import msgspec
 
 from express import language, registry
 from express.addresses import Address
-from express.api import console
 from express.api.authentication import Access
+from express.api.console import Console
 from express.api.endpoint import Endpoint
 from express.api.machines import Given, Machines
 from express.api.operating import Operating
@@ -89,7 +89,7 @@ class Serving:
         starts = Starting(self.machines, limits.payload, self._inbox, self._outboxes)
         access = Access(self._api.token, {key.access_key_id: key.secret_access_key for key in self._api.keys})
         operating = Operating(self.machines, self._syncing, starts)
-        self._endpoint = Endpoint(operating, access, console.pages(self.machines))
+        self._endpoint = Endpoint(operating, access, Console(self.machines).page)
         return await self._endpoint.start(self._api.listen)
 
     def ready(self) -> bool:
