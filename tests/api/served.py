@@ -113,6 +113,17 @@ class Served:
         if self._failure is not None:
             raise self._failure
 
+    def count_tasks(self) -> list[str]:
+        """The names of the coroutines of all Tasks that are made from now on."""
+        made: list[str] = []
+
+        def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **how: Any) -> asyncio.Task[Any]:
+            made.append(coroutine.__qualname__)
+            return asyncio.Task(coroutine, loop=loop, **how)
+
+        self._loop.call_soon_threadsafe(self._loop.set_task_factory, factory)
+        return made
+
     # --- Requests that no SDK would make --------------------------------------------------------------------------------------------
 
     def request(

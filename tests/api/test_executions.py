@@ -223,3 +223,15 @@ def test_boto3_has_a_class_for_each_error(server: Served) -> None:
     with pytest.raises(server.client.exceptions.InvalidExecutionInput):
         server.client.start_sync_execution(stateMachineArn=server.create("classes", passing(1)), input="x")
     assert server.client.waiter_names == []  # AWS's model has none for Step Functions
+
+
+def test_a_synchronous_execution_costs_no_task_but_aiohttp_s_own(server: Served) -> None:
+    arns = [server.create("plain", task("double")), server.create("waiting", task("slow"))]
+    made = server.count_tasks()
+    for _ in range(25):
+        for arn in arns:
+            found = server.client.start_sync_execution(stateMachineArn=arn, input='{"total": 1, "seconds": 0}')
+            assert found["status"] == "SUCCEEDED"
+    behind = ("Committer.", "LeaseSource.")  # the pipeline of StartExecution, which has its own rhythm
+    assert sum(name.startswith("RequestHandler.") for name in made) >= 50, "nothing was counted"
+    assert [name for name in made if not name.startswith(("RequestHandler.", *behind))] == []

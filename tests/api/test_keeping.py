@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from express.api.store import Machine, Revision, Store
+from express.config import Api
 from express.errors import ConnectionFailed
 from tests.api.served import Served, passing, served, task
 
@@ -48,6 +50,16 @@ def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
     with served(tmp_path), pytest.raises(ConnectionFailed, match="another process serves it"), served(tmp_path):
+        pass
+
+
+def test_a_port_that_is_in_use_is_refused_and_the_directory_is_free_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused = pytest.raises(ConnectionFailed, match=f"the API cannot listen on {address}: the port is in use")
+        with refused, served(tmp_path, Api(listen=address, data="data")):
+            pass
+    with served(tmp_path):
         pass
 
 

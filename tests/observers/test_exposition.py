@@ -176,3 +176,28 @@ def test_the_copy_is_taken_on_the_loop_that_counts_and_adds_up_what_is_in_tallie
     exposition.look(lambda: seen.append(0))  # the loop has ended: the last copy is what there is
     assert 0 not in seen
     assert samples(exposition)["express_executions_started_total", frozenset({"workflow": "orders"}.items())] == 11
+
+
+def test_workflows_that_come_go_and_change_are_shown_as_they_are_at_each_look() -> None:
+    first, second = (WorkflowMetrics("orders", sha256, [("Charge", "Task")]) for sha256 in ("ab" * 32, "cd" * 32))
+    present = [first]
+    shown = Exposition(lambda: present, [])
+
+    def samples() -> list[str]:
+        shown.look(lambda: None)
+        return [line for line in shown.render()[0].decode().splitlines() if "workflow=" in line]
+
+    before = samples()
+    assert any('le="+Inf"' in line and 'workflow="orders"' in line for line in before)
+    second.workflow = "orders:1"
+    present.append(second)
+    both = samples()
+    assert len(both) == 2 * len(before)
+    assert len(set(both)) == len(both)
+    second.workflow = "returns"
+    present.remove(first)
+    after = samples()
+    assert len(after) == len(before)
+    assert all('workflow="returns"' in line for line in after)
+    present.clear()
+    assert samples() == []
