@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -51,10 +51,16 @@ class Machines:
     """
 
     def __init__(
-        self, store: Store | None, functions: Functions, connections: Mapping[str, Connection], given: Sequence[Given] = ()
+        self,
+        store: Store | None,
+        functions: Functions,
+        connections: Mapping[str, Connection],
+        given: Sequence[Given] = (),
+        extensions: Collection[str] = (),
     ) -> None:
         """Compiles everything that was kept; what this version of Express cannot compile any more is said, and answers with the reason."""
-        self.store, self.functions, self._connections = store, functions, connections
+        self.store, self.functions, self.extensions = store, functions, extensions
+        self._connections = connections
         self.changing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="express-api")
         machines, self._revisions = store.load() if store is not None else ([], {})
@@ -71,7 +77,7 @@ class Machines:
 
     def _restore(self, key: int, name: str) -> None:
         try:
-            program = _compile(self._revisions[key].definition, name, self.functions, self._connections)
+            program = self._compile(self._revisions[key].definition, name)
         except DefinitionError as error:
             self._broken[key] = _invalid(error)
             log.error("the state machine %s was kept and cannot be run: %s", name, _said(error.problems))
@@ -175,9 +181,23 @@ class Machines:
     async def compile(self, definition: str, name: str) -> Program:
         """InvalidDefinition with what is wrong with it."""
         try:
-            return await self.in_thread(_compile, definition, name, self.functions, self._connections)
+            return await self.in_thread(self._compile, definition, name)
         except DefinitionError as error:
             raise _invalid(error) from None
+
+    def _compile(self, definition: str, name: str) -> Program:
+        program = compile(
+            definition,
+            name,
+            self.functions,
+            missing="defer",
+            connections=self._connections,
+            extensions=self.extensions,
+            workflows=_Present(self),
+        )
+        if program.plain:
+            program.process  # noqa: B018 - its code is made now, not for the first execution
+        return program
 
     def changeable(self, name: str) -> Store:
         """RequestError when this endpoint keeps nothing, or this one is a pipeline's."""
@@ -225,6 +245,28 @@ class Machines:
             self._broken.pop(key, None)
 
 
+class _Present(Mapping[str, Program]):
+    """What a workflow may start and wait for: every state machine, as it is when that happens."""
+
+    def __init__(self, machines: Machines) -> None:
+        self._machines = machines
+
+    def __getitem__(self, name: str) -> Program:
+        machine = self._machines.get(name)
+        if machine is None:
+            raise KeyError(name)
+        return self._machines.program(self._machines.of(machine))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._machines.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (machine.name for machine in self._machines)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._machines)
+
+
 OFF = {"level": "OFF", "includeExecutionData": False}
 
 
@@ -234,13 +276,6 @@ def missing(arn: str) -> RequestError:
 
 def _invalid(error: DefinitionError) -> RequestError:
     return RequestError("InvalidDefinition", f"Invalid State Machine Definition: '{_said(error.problems)}'")
-
-
-def _compile(definition: str, name: str, functions: Functions, connections: Mapping[str, Connection]) -> Program:
-    program = compile(definition, name, functions, missing="defer", connections=connections)
-    if program.plain:
-        program.process  # noqa: B018 - its code is made now, not for the first execution
-    return program
 
 
 def _said(problems: Sequence[Problem]) -> str:

@@ -66,7 +66,7 @@ class Operating:
             "UntagResource": changed(shapes.UntagResource, tagging.untag),
             "ListTagsForResource": changed(shapes.ListTagsForResource, tagging.listed),
             # What takes long is done in threads: the loop has others to run
-            "ValidateStateMachineDefinition": lambda body, trace: _threaded(lambda: trying.validate(validate(body))),
+            "ValidateStateMachineDefinition": lambda body, trace: _threaded(lambda: trying.validate(known, validate(body))),
             "TestState": lambda body, trace: _threaded(lambda: trying.test(known, body)),
             "StartExecution": lambda body, trace: _encoded(starts.start(start(body), _trace(trace))),
             "StopExecution": asked(shapes.StopExecution, starting.unknown),

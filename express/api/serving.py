@@ -67,7 +67,9 @@ class Serving:
             Given(program=program, definition=_definition(configuration, workflows[name]), created=time.time())
             for name, program in _programs(pipelines).items()
         ]
-        self.machines = Machines(self._store, functions, connections_of(self._settings, Settings(definition="")), given)
+        self.machines = Machines(
+            self._store, functions, connections_of(self._settings, Settings(definition="")), given, self._settings.extensions
+        )
         self.switchboard = Switchboard(self.machines)
         self.own = None if self._directory is None else _route(self._directory.path)
         self._outboxes = {
@@ -149,7 +151,7 @@ def _programs(pipelines: Sequence[Pipeline]) -> Mapping[str, Program]:
 
 def _definition(configuration: Configuration, workflow: Settings) -> str:
     """A pipeline's definition as its JSON text, whatever it was written in."""
-    loaded = language.load(configuration.directory / workflow.definition, workflow.substitutions)
+    loaded = language.load(configuration.directory / workflow.definition, workflow.substitutions, configuration.settings.extensions)
     return json.dumps(loaded.raw, ensure_ascii=False, indent=2)
 
 

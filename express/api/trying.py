@@ -15,11 +15,11 @@ from express.language.findings import DISTRIBUTED
 MOST = 100  # diagnostics of an answer, AWS's
 
 
-def validate(request: shapes.ValidateStateMachineDefinition) -> dict[str, Any]:
+def validate(machines: Machines, request: shapes.ValidateStateMachineDefinition) -> dict[str, Any]:
     """Everything that ``express check`` finds but advice. What Express cannot run is an error too: it could not be created here."""
     problems = [
         msgspec.structs.replace(each, severity="ERROR") if each.code == DISTRIBUTED else each
-        for each in language.check(request.definition, advice=False)
+        for each in language.check(request.definition, advice=False, extensions=machines.extensions)
     ]
     if request.type == "STANDARD":
         raise RequestError("ValidationException", "Express validates definitions of Express workflows only: expected type EXPRESS")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from express.cli import endpoint, run
+from express.cli import endpoint, extensions, run
+from express.cli.extensions import Extension
 
 SHORT = "Serve the API of Step Functions."
 EXAMPLES = """
@@ -38,6 +39,7 @@ def command(
     ] = None,
     token_file: endpoint.TokenFile = None,
     credentials: endpoint.Credentials = None,
+    extension: Annotated[list[Extension] | None, typer.Option(help=extensions.HELP)] = None,
 ) -> int:
     """Serves state machines that are created over the API, with their functions, and runs their executions."""
     import msgspec
@@ -48,7 +50,8 @@ def command(
     settings = found.settings
     kept = data if data is not None else None if settings.api is not None and settings.api.data is not None else DATA
     given = endpoint.settings(api, kept, functions or [], token_file, credentials, settings.api)
-    settings = msgspec.structs.replace(settings, api=given, pipelines=())
+    switched_on = tuple(dict.fromkeys([*settings.extensions, *(each.value for each in extension or [])]))
+    settings = msgspec.structs.replace(settings, api=given, pipelines=(), extensions=switched_on)
     if ops is not None:
         settings = msgspec.structs.replace(settings, ops=Ops(listen=ops))
     return run.go(msgspec.structs.replace(found, settings=settings))

@@ -39,6 +39,12 @@ def slow(event, context):
     return event
 
 
+@express.function("ask", run="inline")
+def ask(event, context):
+    with open(event["file"], "w") as file:
+        file.write(event["token"])
+
+
 @express.function("note", run="inline")
 def note(event, context):
     with open(event["file"], "a") as file:
@@ -157,7 +163,12 @@ def served(directory: Path, api: Api | None = None, settings: Settings | None = 
     found = api or Api(listen="127.0.0.1:0", data="data", functions=("functions.py",))
     base = settings or Settings()
     made = Settings(
-        workflows=base.workflows, pipelines=base.pipelines, connections=base.connections, api=found, ops=Ops(listen="127.0.0.1:0")
+        workflows=base.workflows,
+        pipelines=base.pipelines,
+        connections=base.connections,
+        extensions=base.extensions,
+        api=found,
+        ops=Ops(listen="127.0.0.1:0"),
     )
     running = Served(made, directory)
     running.start()
