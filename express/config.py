@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from express import addresses, connections, registry, reruns
+from express import addresses, batches, connections, filtering, registry, reruns
 from express.addresses import Address
+from express.batches import BatchLimits
 from express.dead_letter_limit import DeadLetterLimit
 from express.documents import Document, Duration, Field, Reader, Size, field_text
 from express.errors import ConfigurationError, MissingFile, UnreadableFile
@@ -72,6 +73,8 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     sink: str | None = None
     dead_letter: str | None = None
     dead_letter_limit: DeadLetterLimit | None = None
+    filter: Any = None
+    batch: BatchLimits | None = None
     retry: Retry | None = None
     order: Order = "unordered"
     in_flight: InFlight = InFlight()
@@ -314,9 +317,6 @@ class _Validation:
             needed = f"limits.payload ({size_text(self._settings.limits.payload)})"
             self._problem((*field, "in_flight", "bytes"), f"expected at least {needed}: an event of that size would never fit")
         self._dead_letter_limit((*field, "dead_letter_limit"), pipeline)
-        if pipeline.retry is not None:
-            for part, sentence in reruns.problems(pipeline.retry):
-                self._problem((*field, "retry", part), sentence)
         if pipeline.commit_every < SHORTEST_COMMIT:
             self._problem((*field, "commit_every"), "expected at least 10ms")
         source = self._address((*field, "source"), registry.SOURCES, "source", pipeline.source)
@@ -330,6 +330,7 @@ class _Validation:
             self._problem(
                 (*field, "dead_letter"), f"{source[0].scheme}: has no policy for what fails: redrive: is for {', '.join(REDRIVEN)}"
             )
+        self._pipe(field, pipeline, source[0].scheme if source else None)
         if source is None or len(self._problems) > before:
             return None
         return Route(
@@ -349,12 +350,25 @@ class _Validation:
             dead_letter=dead_letter[0] if dead_letter else None,
             dead_letter_options=self._sink_options(name, dead_letter, True),
             dead_letter_limit=pipeline.dead_letter_limit,
-            pipe=Pipe(retry=pipeline.retry),
+            pipe=Pipe(filter=pipeline.filter, batch=pipeline.batch, retry=pipeline.retry),
             order=pipeline.order,
             in_flight=pipeline.in_flight,
             commit_every=pipeline.commit_every,
             drain=pipeline.drain,
         )
+
+    def _pipe(self, field: Field, pipeline: Pipeline, kind: str | None) -> None:
+        """What stands around the workflow."""
+        if pipeline.retry is not None:
+            for part, sentence in reruns.problems(pipeline.retry):
+                self._problem((*field, "retry", part), sentence)
+        if pipeline.batch is not None:
+            for part, sentence in batches.problems(pipeline.batch, pipeline.in_flight.records, self._settings.limits.payload):
+                self._problem((*field, "batch", part), sentence)
+        if pipeline.filter is not None and kind is not None:
+            for place, sentence in filtering.problems(pipeline.filter, kind):
+                where = self._configuration.where((*field, "filter"))
+                self._problems.append(f"{where}{place}: {sentence}")
 
     def _dead_letter_limit(self, field: Field, pipeline: Pipeline) -> None:
         limit = pipeline.dead_letter_limit

@@ -38,19 +38,26 @@ class History(Protocol):
 
 
 def headers(
-    message: Message, outcome: Outcome, workflow: Workflow, kind: str, failed: float, history: History | None = None
+    message: Message,
+    outcome: Outcome,
+    workflow: Workflow,
+    kind: str,
+    failed: float,
+    history: History | None = None,
+    execution: str | None = None,
 ) -> list[Header]:
     """The record's own headers, untouched, followed by ours; ``failed`` is when, in seconds since the epoch.
 
     ``express-first-failure`` is kept from a record that was a dead letter before. With a ``history`` the attempts are those of all its
-    executions, and ``express-executions`` says how many these were. The value is never repeated here, except for what the
+    executions, and ``express-executions`` says how many these were. ``execution``: its name, where it is not
+    the record's own. The value is never repeated here, except for what the
     workflow itself wrote into its cause.
     """
     own = dict(message.headers)
     now = iso(failed).encode()
     return [
         *message.headers,
-        ("express-execution", _text(execution_name(message))),
+        ("express-execution", _text(execution or execution_name(message))),
         ("express-workflow", _text(workflow.name)),
         ("express-definition", _text(workflow.sha256)),
         ("express-status", _text(outcome.status)),
@@ -71,6 +78,10 @@ def sentence(message: Message, outcome: Outcome) -> str:
     state = f" in state {outcome.state!r}" if outcome.state else ""
     reason = ": ".join(part for part in (outcome.error, cut(_text(outcome.cause), 300).decode()) if part)
     return f"the record at {place(message)} {ended}{state}{': ' + reason if reason else ''}"
+
+
+def too_large(size: int, limit: int) -> str:
+    return f"the event has {size:,} bytes, the limit is {limit:,}"
 
 
 def place(message: Message) -> str:

@@ -10,10 +10,12 @@ gets behind a committed position on these paths and no other:
 3. as 1, but the result sink rejected the output for good (too large): a dead letter says so, and 2 holds
 4. a former owner did 1, 2 or 3, and the committed metadata says so (``Tracker.deliver`` skips it)
 5. there never was such a record: gaps between the delivered offsets
+6. the pipeline's filter does not let it through
 
-All of 1 to 3 end in ``Endings._settle``, the one place that calls ``Tracker.finish``; every commit is made by ``Committer._send``, the one
-place that calls ``Source.commit``, from ``Tracker.position``, which never passes an offset that is not finished. ABORTED executions, dead
-letters that were rejected, failures without a dead letter, and what an assignment ends after it was fenced do not finish anything.
+All of 1 to 3 and 6 end in ``Endings._finish``, the one place that calls ``Tracker.finish`` (a batch: for all of its records); every commit
+is made by ``Committer._send``, the one place that calls ``Source.commit``, from ``Tracker.position``, which never passes an offset that is
+not finished. ABORTED executions, dead letters that were rejected, failures without a dead letter, and what an assignment ends after it was
+fenced do not finish anything.
 """
 
 from __future__ import annotations
@@ -25,17 +27,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from express.batches import Batcher
 from express.committer import Committer
 from express.dead_letter_limit import DeadLetterLimit
 from express.endings import Endings
 from express.errors import PipelineStopped
 from express.evaluation import Evaluation, Workload
 from express.executor import Executor
+from express.filtering import Filter
+from express.gate import Gate
 from express.lane import Lane
 from express.observers.pipeline import PipelineMetrics
 from express.pipes import Pipe
 from express.room import Room, size_of
-from express.runtime.context import Message
+from express.runtime.context import Message, records_of
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
 from express.sinks import Sink
 from express.sources import LEAVING, Assignment, EndOfSource, Source
@@ -99,10 +104,16 @@ class Dispatcher:
         self._executor, self._bindings = executor, program.bindings
         self._lanes: dict[Assignment, Lane] = {}
         self._room = Room(limits.records, limits.bytes, metrics, self._busy)
-        self._endings = Endings(
-            name, program, sink, dead_letter, metrics, executor.clock, kind, self._release, self._fail, limits.dead_letters
-        )
         pipe = pipe or Pipe()
+        self._endings = Endings(
+            name, program, sink, dead_letter, metrics, executor.clock, kind, self._release, self._fail, limits.dead_letters,
+            batched=pipe.batch is not None,
+        )  # fmt: skip
+        self._batched = pipe.batch is not None
+        self._gate = None if pipe.filter is None else Gate(Filter(pipe.filter, kind, limits.payload), self._endings, metrics)
+        self._batcher: Batcher | None = None
+        if pipe.batch is not None:
+            self._batcher = Batcher(pipe.batch, limits.payload, self._endings, self._run_one, by_key=order == "key")
         # A program that never waits runs one after the other as it is, unless what failed is tried again later
         in_turn = order != "unordered" and pipe.retry is not None
         self._evaluation = Evaluation(program, executor, self._endings, limits.payload, limits.execution, kind, pipe.retry, in_turn)
@@ -186,6 +197,8 @@ class Dispatcher:
                     self._resume()
                 await self._take(await self.source.fetch(self._room.left()))
         except EndOfSource:
+            if self._batcher is not None:
+                await self._batcher.flush()
             while self._room.records and not self._over:
                 await self._progress(None)
             return not self._over
@@ -224,6 +237,8 @@ class Dispatcher:
             turns = Turns(self._order) if self._order != "unordered" else None
             self._lanes[assignment] = lane = Lane(assignment, self._evaluation.done, turns)
             lane.closing = self._over
+            if self._batched:
+                lane.prefix = None  # batches have names of their own
 
     async def revoked(self, assignments: Sequence[Assignment]) -> None:
         """Drain first, fence second: what finishes while draining is still ours to commit."""
@@ -240,6 +255,8 @@ class Dispatcher:
 
     async def _drain(self, lanes: Sequence[Lane]) -> None:
         """Takes no more of these, lets executions end within the drain deadline, gives up the rest, waits for acknowledgements."""
+        if self._batcher is not None:
+            await self._batcher.flush(lanes)
         for lane in lanes:
             lane.closing = True
             if lane.turns is not None:
@@ -263,6 +280,8 @@ class Dispatcher:
         for assignment in assignments:
             if (lane := self._lanes.pop(assignment, None)) is not None:
                 lane.closing = True  # giving up an execution of it must not be the turn of the next one of its key
+                if self._batcher is not None:
+                    self._batcher.forget(lane)
                 self._abandoned += assignment.tracker.unfinished()
             assignment.fenced = True
         self._committer.measure()
@@ -294,6 +313,10 @@ class Dispatcher:
             if lane is not None and not lane.closing and messages:
                 taken.append((lane, self._deliver(lane, messages)))
         for lane, messages in taken:
+            if self._gate is not None:
+                messages = await self._gate.through(lane, messages)
+            if self._batcher is not None:
+                messages = await self._batcher.gather(lane, messages)
             index = 0
             while index < len(messages):
                 if self._over or lane.closing:
@@ -302,6 +325,11 @@ class Dispatcher:
                     break
                 index = self._evaluation.step(lane, messages, index)
                 await asyncio.sleep(0)
+
+    def _run_one(self, lane: Lane, message: Message) -> None:
+        """Something that waited to begin: begins, or is given up."""
+        if self._endings.gone or lane.closing or not self._evaluation.step(lane, (message,), 0):
+            self._release(lane.assignment, (message,))
 
     def _deliver(self, lane: Lane, messages: Sequence[Message]) -> Sequence[Message]:
         """What of these is to be run, counted from here until it is acknowledged or given up."""
@@ -319,6 +347,8 @@ class Dispatcher:
 
     def _release(self, assignment: Assignment, messages: Sequence[Message]) -> None:
         """Not in flight any more: finished, or given up."""
+        if self._batched:
+            messages = records_of(messages)
         assignment.in_flight -= len(messages)
         self._room.give_back(len(messages), size_of(message.value for message in messages))
         if self._paused and not self._room.closed():

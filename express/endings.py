@@ -18,7 +18,7 @@ from express.lane import Lane
 from express.observers.metrics import BOUNDS, Histogram
 from express.observers.pipeline import PipelineMetrics
 from express.outcome import Outcome
-from express.runtime.context import Message
+from express.runtime.context import Message, execution_name, records_of
 from express.runtime.values import dumps
 from express.sinks import Entry, Sink
 from express.sources import Assignment
@@ -45,10 +45,13 @@ class Endings:
         release: Callable[[Assignment, Sequence[Message]], None],
         fail: Callable[[Exception], None],
         limit: DeadLetterLimit | None = None,
+        batched: bool = False,
     ) -> None:
+        """``batched``: a message may stand for several records."""
         self._name, self._workflow, self._metrics, self._clock, self._kind = name, workflow, metrics, clock, kind
         self._sink, self._dead_letter = sink, dead_letter
         self._release, self._fail = release, fail
+        self._batched = batched
         self._watch = None if limit is None else Watch(limit)
         self.put = self._results_acknowledged if sink is None else sink.put
         self.dumps: Callable[[Any], bytes | None] = (lambda _: None) if sink is None else dumps
@@ -114,8 +117,10 @@ class Endings:
     def _bury(self, assignment: Assignment, message: Message, outcome: Outcome, history: History | None = None) -> None:
         """A dead letter; without a place for it the pipeline stops, and the record stays unfinished."""
         if self._dead_letter is not None:
-            found = dead_letters.headers(message, outcome, self._workflow, self._kind, self._clock.wall(), history)
-            self._letters.append(Entry(assignment, message, message.value, found))
+            wall, name = self._clock.wall(), None if not self._batched else execution_name(message)
+            for record in (message,) if name is None else records_of((message,)):
+                found = dead_letters.headers(record, outcome, self._workflow, self._kind, wall, history, name)
+                self._letters.append(Entry(assignment, record, record.value, found))
             if self._watch is not None and (too_many := self._watch.failed()) is not None:
                 self._stop_at_limit(message, outcome, too_many)
             return
@@ -182,12 +187,25 @@ class Endings:
         """Acknowledged: these are finished. Entries of fenced assignments only leave; returns how many counted."""
         wall, counted = self._clock.wall(), 0
         for assignment, group in groupby(entries, _ASSIGNMENT):
-            messages = [entry.message for entry in group]
+            messages: Sequence[Message] = [entry.message for entry in group]
+            if self._batched:
+                messages = records_of(messages)
             if not assignment.fenced:
-                assignment.tracker.finish([message.offset for message in messages])
                 _observe(self._metrics.event_seconds, wall, [message.timestamp for message in messages])
-                counted += len(messages)
-            self._release(assignment, messages)
+            counted += self._finish(assignment, messages)
+        return counted
+
+    def pass_over(self, assignment: Assignment, messages: Sequence[Message]) -> int:
+        """Finished without an execution; returns how many counted."""
+        return self._finish(assignment, messages)
+
+    def _finish(self, assignment: Assignment, messages: Sequence[Message]) -> int:
+        """The one place that says so to the tracker."""
+        counted = 0
+        if not assignment.fenced:
+            assignment.tracker.finish([message.offset for message in messages])
+            counted = len(messages)
+        self._release(assignment, messages)
         return counted
 
 

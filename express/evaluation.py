@@ -205,5 +205,5 @@ class Evaluation:
         endings.hand_over_soon()
 
     def _too_large(self, lane: Lane, message: Message) -> None:
-        size = len(message.value or b"")
-        self._endings.poison(lane, message, dead_letters.TOO_LARGE, f"the event has {size:,} bytes, the limit is {self._payload:,}")
+        cause = dead_letters.too_large(len(message.value or b""), self._payload)
+        self._endings.poison(lane, message, dead_letters.TOO_LARGE, cause)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from express.batches import BatchLimits
 from express.reruns import Retry
 
 
 class Pipe(msgspec.Struct, frozen=True, kw_only=True):
-    """``retry``: of executions that failed, before they become dead letters. None is none, and costs nothing per event."""
+    """``filter``: a pattern, or a list of them of which one has to match (``express.filtering``). ``batch``: how many records are one
+    execution. ``retry``: of executions that failed, before they become dead letters. None is none, and costs nothing per event."""
 
+    filter: Any = None
+    batch: BatchLimits | None = None
     retry: Retry | None = None

@@ -382,6 +382,17 @@ WRONG_PIPELINES = {
         "source: 'memory:', workflow: orders, dead_letter: 'redrive:'",
         ".dead_letter: memory: has no policy for what fails: redrive: is for sqs",
     ),
+    "batches that cannot be": (
+        "source: 'memory:', workflow: orders, batch: {records: 501}",
+        ".batch.records: expected at most in_flight.records (500): a batch of that many could never be taken",
+    ),
+    "a pattern with a mistake": (
+        "source: 'memory:', workflow: orders, filter: [{value: {total: [{prefx: a}]}}]",
+        (
+            ".filter[0].value.total[0].prefx: there is no condition of this name, expected one of "
+            "prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, exists, cidr"
+        ),
+    ),
     "a retry that is none": (
         "source: 'memory:', workflow: orders, retry: {attempts: 1}",
         ".retry.attempts: expected 2 to 1,000 executions in all, the first included",

@@ -84,8 +84,6 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime",
         "express.sources",
     },
-    # what stands around a workflow in a pipeline
-    "express.pipes": {"express.reruns"},
     "express.endings": {
         "express.clock",
         "express.dead_letters",
@@ -108,8 +106,24 @@ ROOMS: dict[str, set[str]] = {
         "express.sinks",
         "express.turns",
     },
+    # what stands around a workflow in a pipeline
+    "express.patterns": set(),
+    "express.filtering": {"express.patterns", "express.runtime"},
+    "express.gate": {"express.endings", "express.filtering", "express.lane", "express.observers", "express.runtime"},
+    "express.batches": {
+        "express.dead_letters",
+        "express.documents",
+        "express.endings",
+        "express.lane",
+        "express.runtime",
+        "express.units",
+    },
+    "express.pipes": {"express.batches", "express.reruns"},
     "express.committer": {"express.commits", "express.observers", "express.sources"},
     "express.dispatcher": {
+        "express.batches",
+        "express.filtering",
+        "express.gate",
         "express.committer",
         "express.endings",
         "express.evaluation",
@@ -135,6 +149,8 @@ ROOMS: dict[str, set[str]] = {
         "express.connections",
         "express.registry",
         "express.documents",
+        "express.batches",
+        "express.filtering",
         "express.pipes",
         "express.reruns",
         "express.runtime.limits",

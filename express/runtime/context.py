@@ -30,6 +30,25 @@ class Message(Protocol):
     timestamp: int  # milliseconds since the epoch
 
 
+class Batch(msgspec.Struct, eq=False):
+    """Several records of one assignment that run as one: a message whose ``value`` is the array of theirs."""
+
+    topic: str
+    partition: int
+    offset: int  # of the first
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    id: str
+    records: Sequence[Message]
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+def records_of(messages: Sequence[Message]) -> Sequence[Message]:
+    """The records of the source: a batch stands for its own."""
+    return [record for message in messages for record in (message.records if isinstance(message, Batch) else (message,))]
+
+
 def identity(message: Message) -> str | None:
     """What a record of a source without offsets is called there (a message id, a stream's id), where its offset only numbers the delivery;
     None where offsets say it."""
@@ -123,16 +142,14 @@ class Execution(msgspec.Struct, eq=False):
 
     def source(self) -> dict[str, Any] | None:
         """``$$.Source``: the record that the input came from (or what ``extra`` says in its place), or None. A key that is not UTF-8 is
-        given as base64."""
+        given as base64. A batch has the same of each of its records under ``records``."""
         message = self.message
         if message is None:
             return self.extra.get("Source") if self.extra else None
-        return {
-            **place(message, self.kind),
-            "key": None if message.key is None else _text(message.key),
-            "headers": {name: _text(value) for name, value in message.headers},
-            "timestamp": message.timestamp,
-        }
+        found = _origin(message, self.kind)
+        if isinstance(message, Batch):
+            found["records"] = [_origin(record, self.kind) for record in message.records]
+        return found
 
     def context(
         self, state: str, entered: str, retries: int | None = None, item: tuple[int, Any] | None = None, token: str | None = None
@@ -167,6 +184,15 @@ class Recorded(Execution, eq=False):
     """An execution of which a recording may be made."""
 
     recording: Any = None
+
+
+def _origin(message: Message, kind: str) -> dict[str, Any]:
+    return {
+        **place(message, kind),
+        "key": None if message.key is None else _text(message.key),
+        "headers": {name: _text(value) for name, value in message.headers},
+        "timestamp": message.timestamp,
+    }
 
 
 def _text(value: bytes) -> str:
