@@ -105,8 +105,6 @@ class Interpreter:
     # --- Machines and states --------------------------------------------------------------------------------------------------
 
     def machine(self, machine: dict[str, Any], data: Any, now: float, around: Around) -> tuple[Any, float]:
-        # AWS limits what goes into a branch or an iteration as well, but where it would fail is not said anywhere
-        self.result.ambiguous |= len(text_of(data).encode()) > LIMIT
         own: Assigned = {}  # the variables of this scope: seen further in, gone when it ends
         name: str | None = machine["StartAt"]
         while name is not None:
@@ -126,6 +124,14 @@ class Interpreter:
             own.update(assigned)
             step.left = data, name
         return data, now
+
+    def measured(self, given: Any, now: float) -> None:
+        """What a branch or an iteration gets, after Parameters or ItemSelector: over the limit the Parallel or Map fails."""
+        size = len(text_of(given).encode())
+        # Engines may be a little generous here
+        self.result.ambiguous |= LIMIT < size <= LIMIT + 4_096
+        if size > LIMIT + 4_096:
+            raise Failed("States.DataLimitExceeded", SAID, now)
 
     def context(self, name: str, now: float, item: dict[str, Any]) -> dict[str, Any]:
         moment = (self.start + timedelta(seconds=now)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -210,6 +216,7 @@ class Interpreter:
     def parallel(self, visit: Place, now: float, around: Around) -> Left:
         def once(attempt: int, now: float) -> tuple[Any, float]:
             given = visit.payload()
+            self.measured(given, now)
 
             def one(index: int, branch: dict[str, Any]) -> Callable[[float], tuple[Any, float]]:
                 inner = Around(around.language, around.item, visit.variables, f"{around.trail}{visit.name}[{index}]/")
@@ -229,12 +236,15 @@ class Interpreter:
                 def run(now: float) -> tuple[Any, float]:
                     with failing(now):
                         given = visit.item(value, {**visit.context, **item})
+                    self.measured(given, now)
                     inner = Around(around.language, item, visit.variables, f"{around.trail}{visit.name}[{index}]/")
                     return self.machine(processor, given, now, inner)
 
                 return run
 
-            return self.together([one(index, value) for index, value in enumerate(visit.items())], visit.concurrency(), now)
+            items, at_once = visit.items(), visit.concurrency()
+            visit.tolerated()
+            return self.together([one(index, value) for index, value in enumerate(items)], at_once, now)
 
         return self.tried(visit, now, once)
 

@@ -168,6 +168,11 @@ class JsonataStates:
         if self.maker.chance(0.3):
             self.maker.has("JSONata task: TimeoutSeconds")
             made["TimeoutSeconds"] = self.number("limit", 1, 3)
+        if self.maker.chance(0.15):
+            self.maker.has("JSONata task: HeartbeatSeconds")
+            made["HeartbeatSeconds"] = self.maker.pick(
+                (4, lambda: "{% $states.input.limit %}"), (1, lambda: "{% 2 %}"), (0.3, lambda: "{% $states.input.missing %}")
+            )
         return {**made, **self.maker.retry_catch(elsewhere, self.caught)}
 
     def caught(self) -> dict[str, Any]:
@@ -208,6 +213,10 @@ class JsonataStates:
         if self.maker.chance(0.4):
             self.maker.has("JSONata MaxConcurrency")
             made["MaxConcurrency"] = self.number("wait", 0, 1, 2)
+        if self.maker.chance(0.15):
+            field = self.maker.random.choice(["ToleratedFailureCount", "ToleratedFailurePercentage"])
+            self.maker.has(f"JSONata {field}")
+            made[field] = self.number("wait", 0, 1, 2)
         return {**made, **self.output("$states.result[0]", part=0.8), **self.assign(), **self.maker.retry_catch(elsewhere, self.caught)}
 
     def ending(self) -> dict[str, Any]:

@@ -86,6 +86,9 @@ class Maker(Paths):
             self.has(f"choice: {operator}")
             places = [place for places in PLACES.values() for place in places if "'," not in place]
             variable = self.random.choice(places) if operator == "IsPresent" else self.place()
+            if operator == "IsPresent" and self.visible and self.chance(0.3):
+                variable = f"${self.random.choice(self.visible).name}"
+                self.has("choice: IsPresent of a variable")
             return {"Variable": variable, operator: self.chance(0.6)}
         type_ = {"String": "text", "Numeric": "number", "Boolean": "boolean", "Timestamp": "timestamp", "StringMatches": "text"}[kind]
         variable = self.place(type_)
@@ -195,6 +198,10 @@ class Maker(Paths):
             variable = Variable(f"{self.random.choice(['v', 'total', 'Größe', 'x_'])}{self.names}", kind)
             made[variable.name] = {"number": self.number, "text": self.text, "input": self.whole, "list": self.numbers}[kind]()
             self.own.append(variable)
+        if self.chance(0.15):
+            self.names += 1
+            self.own.append(Variable(f"late{self.names}", self.random.choice(["number", "text", "list"])))
+            self.has("variable that has no value until it is assigned")
         states[name] = {"Type": "Pass", "Assign": made, "Next": following}
         if 0 < self.jsonata < 1 and self.chance(0.5):
             states[name]["QueryLanguage"] = "JSONata"
@@ -360,6 +367,12 @@ class Maker(Paths):
                 self.pick((2, lambda: {"TimeoutSeconds": self.random.choice([1, 3])}), (1, lambda: {"TimeoutSecondsPath": "$.limit"}))
             )
             self.has(f"task: {'TimeoutSeconds' if 'TimeoutSeconds' in made else 'TimeoutSecondsPath'}")
+        if self.chance(0.15):
+            # Of a callback only, which Express workflows have not; but its path is looked up
+            field, value = self.pick((1, lambda: ("HeartbeatSeconds", 1)), (2, lambda: ("HeartbeatSecondsPath", self.place_of_number())))
+            if field != "HeartbeatSeconds" or made.get("TimeoutSeconds") != 1:  # less than that
+                made[field] = value
+                self.has(f"task: {field}")
         return {**made, **self.assign(), **self.retry_catch(elsewhere)}
 
     def function(self) -> tuple[str, str]:
@@ -369,6 +382,15 @@ class Maker(Paths):
         self.has("task: async function" if waits else "task: inline function")
         self.functions[function] = [self.answer(waits) for _ in range(self.random.randrange(1, 4))]
         return function, f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
+
+    def place_of_number(self, usual: str = "$.limit") -> str:
+        """A path for a field that wants a whole number, which is mostly there."""
+        numbers = [f"${variable.name}" for variable in self.visible if variable.kind == "number"]
+        return self.pick(
+            (8, lambda: usual),
+            (1, lambda: self.random.choice(["$.n", "$.s", "$.missing", "$.z"])),
+            (1 if numbers else 0, lambda: self.random.choice(numbers)),
+        )
 
     def selector(self) -> dict[str, Any]:
         self.has("ResultSelector")
@@ -465,8 +487,14 @@ class Maker(Paths):
             made["Parameters" if older else "ItemSelector"] = self.template(item=True, whole=self.chance(0.9))
             self.has("map: ItemSelector")
         if self.chance(0.4):
-            made["MaxConcurrency"] = self.random.choice([0, 1, 2])
-            self.has("map: MaxConcurrency")
+            field = "MaxConcurrencyPath" if self.chance(0.4) else "MaxConcurrency"
+            made[field] = self.place_of_number("$.wait") if field == "MaxConcurrencyPath" else self.random.choice([0, 1, 2])
+            self.has(f"map: {field}")
+        if self.chance(0.15):
+            # Of a Distributed Map; an inline one fails with its first iteration, but the path is looked up
+            field = f"ToleratedFailure{self.random.choice(['Count', 'Percentage'])}{'Path' if self.chance(0.5) else ''}"
+            made[field] = self.place_of_number("$.wait") if field.endswith("Path") else self.random.choice([0, 1, 100])
+            self.has(f"map: {field}")
         if self.chance(0.2):
             made["ResultSelector"] = self.selector()
         return {**made, **self.assign(), **self.retry_catch(elsewhere)}

@@ -11,6 +11,7 @@ from tests.reference.expressions import Roots, copied, expression, is_number, pa
 from tests.reference.failures import SAID, Failed, failing
 
 LIMIT = 262_144
+MOST_SECONDS = 99_999_999
 Assigned = dict[str, Any]
 
 
@@ -163,12 +164,18 @@ class JsonPath(Visit):
         return next((rule for rule in self.state["Choices"] if choices.holds(rule, roots)), None)
 
     def timeout(self) -> float | None:
-        if "TimeoutSecondsPath" in self.state:
-            found = path(self.state["TimeoutSecondsPath"], self.roots(self.effective()))
-            if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-                raise Failed("States.Runtime", SAID, self.now)
-            return found
-        return self.state.get("TimeoutSeconds")
+        found = self.number("TimeoutSeconds", 1)
+        self.number("HeartbeatSeconds", 1)
+        return found
+
+    def number(self, field: str, least: int) -> Any:
+        """The whole number in a field, or what the path in its ``Path`` form selects; None for neither."""
+        if f"{field}Path" not in self.state:
+            return self.state.get(field)
+        found = path(self.state[f"{field}Path"], self.roots(self.effective()))
+        if not isinstance(found, int) or isinstance(found, bool) or not least <= found <= MOST_SECONDS:
+            raise Failed("States.Runtime", SAID, self.now)
+        return found
 
     def items(self) -> list[Any]:
         found = path(self.state.get("ItemsPath", "$"), self.roots(self.effective()))
@@ -182,12 +189,12 @@ class JsonPath(Visit):
         return value if selector is None else template(selector, Roots(self.effective(), context, self.variables))
 
     def concurrency(self) -> int:
-        if "MaxConcurrencyPath" in self.state:
-            found = path(self.state["MaxConcurrencyPath"], self.roots(self.effective()))
-            if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-                raise Failed("States.Runtime", SAID, self.now)
-            return found
-        return int(self.state.get("MaxConcurrency", 0))
+        return int(self.number("MaxConcurrency", 0) or 0)
+
+    def tolerated(self) -> None:
+        """What concerns a Distributed Map only, and may fail in an inline one all the same."""
+        self.number("ToleratedFailureCount", 0)
+        self.number("ToleratedFailurePercentage", 0)
 
 
 class Jsonata(Visit):
@@ -244,12 +251,17 @@ class Jsonata(Visit):
         return None
 
     def timeout(self) -> float | None:
-        if "TimeoutSeconds" not in self.state:
+        found = self.number("TimeoutSeconds", 1)
+        self.number("HeartbeatSeconds", 1)
+        return None if found is None else float(found)
+
+    def number(self, field: str, least: int) -> int | None:
+        if field not in self.state:
             return None
-        seconds = self.typed("TimeoutSeconds", int, float)
-        if isinstance(seconds, float) or seconds < 1:
+        found = self.typed(field, int, float)
+        if isinstance(found, float) or not least <= found <= MOST_SECONDS:
             raise Failed("States.QueryEvaluationError", SAID, self.now)
-        return float(seconds)
+        return int(found)
 
     def items(self) -> list[Any]:
         found = self.computed(self.state["Items"]) if "Items" in self.state else self.raw
@@ -263,12 +275,12 @@ class Jsonata(Visit):
         return queries.template(self.state["ItemSelector"], {"input": self.raw, "context": context}, self.variables)
 
     def concurrency(self) -> int:
-        if "MaxConcurrency" not in self.state:
-            return 0
-        found = self.typed("MaxConcurrency", int, float)
-        if isinstance(found, float) or found < 0:
-            raise Failed("States.QueryEvaluationError", SAID, self.now)
-        return int(found)
+        return self.number("MaxConcurrency", 0) or 0
+
+    def tolerated(self) -> None:
+        self.number("ToleratedFailureCount", 0)
+        if "ToleratedFailurePercentage" in self.state:
+            self.typed("ToleratedFailurePercentage", int, float)
 
 
 LANGUAGES: dict[str, type[JsonPath] | type[Jsonata]] = {"JSONPath": JsonPath, "JSONata": Jsonata}
