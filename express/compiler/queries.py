@@ -59,6 +59,15 @@ def picked(expression: Jsonata) -> Path | None:
     return Path("$", tuple(Name(name) for name in names[1:]), expression.text)
 
 
+def members(expression: Jsonata) -> Path | None:
+    """The path that ``$states.input.a.b`` or ``$states.input.a[c > 1]`` is, with ``$states`` as an array: its value is some of what is
+    there, each once."""
+    paths: list[Path] = []
+    if not isinstance(expression.node, (nodes.Path, nodes.Filtered)) or fixed(expression, {}, paths) >= ENDLESS or len(paths) != 1:
+        return None
+    return paths[0] if paths[0].segments[:1] == INPUT.segments else None
+
+
 def fixed(expression: Jsonata, variables: Variables, paths: list[Path], item: Path | None = None) -> int:
     """As ``facts._fixed``: the bytes around what is picked from ``$states``; paths to that are added to ``paths``."""
     return _Sizes(variables, item).fixed(expression.node, paths)

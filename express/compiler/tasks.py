@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from express.compiler import assigning, data, failures, jsonata, shaping
 from express.compiler.assigning import Assigned
 from express.compiler.facts import bound, only_once
-from express.compiler.queries import ENDLESS, INPUT, picked
+from express.compiler.queries import ENDLESS, INPUT, members
 from express.compiler.shaping import Result
 from express.compiler.source import Display, Leaf, Piece, Role, call, flat, literal
 from express.language.model import ROOT, Fallible, Jsonata, Literal, Map, Parallel, Path, Scalar, Task
@@ -444,8 +444,7 @@ def _items_of(state: Map) -> Path | None:
         return state.items_path if state.items_path.root == "$" and definite(state.items_path) else None
     if state.items is None:
         return INPUT
-    path = picked(state.items) if isinstance(state.items, Jsonata) else None
-    return None if path is None else replace(INPUT, segments=INPUT.segments + path.segments)
+    return members(state.items) if isinstance(state.items, Jsonata) else None
 
 
 def _emptied(frame: Frame) -> None:

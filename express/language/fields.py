@@ -57,7 +57,9 @@ class Fields:
         """Reports those that are absent; True if all are there."""
         missing = [name for name in names if name not in self.raw]
         if len(missing) == 1:
-            self.findings.error(self.location, f"The field '{missing[0]}' is required but was missing")
+            alike = next((name for name in self.raw if name.casefold() == missing[0].casefold()), None)
+            meant = "" if alike is None else f" (did you mean it by {shown(alike)}?)"
+            self.findings.error(self.location, f"The field '{missing[0]}' is required but was missing{meant}")
         elif missing:
             self.findings.error(self.location, f"These fields are required: [{', '.join(missing)}]")
         return not missing
@@ -157,13 +159,14 @@ class Fields:
         value = self.raw[name]
         if value is None:
             return None
-        path = self._path(name, value)
+        path = self._parsed(name, value)
         if path is None:
             return ROOT
         reason = paths.not_a_reference(path)
         if reason is not None:
             self.error(name, f"Value is not a Reference Path: {reason}")
             return ROOT
+        templates.inspect(path, self.at(name), self.findings)
         return path
 
     def path_or_call(self, name: str) -> Path | Call | None:
@@ -222,13 +225,17 @@ class Fields:
         return None if number is None else Literal(number)
 
     def _path(self, name: str, value: Any) -> Path | None:
+        path = self._parsed(name, value)
+        if path is not None:
+            templates.inspect(path, self.at(name), self.findings)
+        return path
+
+    def _parsed(self, name: str, value: Any) -> Path | None:
         if not isinstance(value, str):
             self.error(name, f"expected a path such as $.order.total, found {shown(value)}")
             return None
         try:
-            path = paths.parse(value)
+            return paths.parse(value)
         except SyntaxProblem as problem:
             self.error(name, f"{shown(value)} is not a valid JSONPath: {problem}")
             return None
-        templates.inspect(path, self.at(name), self.findings)
-        return path

@@ -98,6 +98,7 @@ def test_an_iteration_s_input_is_measured_only_where_it_can_be_larger_than_the_d
         ({"Items": "{% $states.input.items %}"}, False),
         ({"Items": "{% $states.input.items[price > 1] %}"}, False),
         ({"Items": "{% $states.input.items %}", "ItemSelector": {"a": "{% $states.context.Map.Item.Value.a %}"}}, False),
+        ({"Items": "{% $states.input.items[a > 1][] %}", "ItemSelector": {"a": "{% $states.context.Map.Item.Value %}"}}, False),
         (
             {
                 "Items": "{% $states.input.items %}",

@@ -260,6 +260,7 @@ ONE_NEXT = "One of these fields is required: [Next, End]"
         (ending("Succeed", Next="A"), ["/States/A/Next: Field is not supported: a Succeed state has no field 'Next'"]),
         # Task
         (ending("Task"), ["/States/A: The field 'Resource' is required but was missing"]),
+        (machine({"type": "Pass", "End": True}), ["/States/A: The field 'Type' is required but was missing (did you mean it by 'type'?)"]),
         (task(TimeoutSeconds="9"), ["/States/A/TimeoutSeconds: expected a whole number from 1 to 99999999, found '9'"]),
         (task(TimeoutSeconds=1.5), ["/States/A/TimeoutSeconds: expected a whole number from 1 to 99999999, found 1.5"]),
         (task(TimeoutSeconds=True), ["/States/A/TimeoutSeconds: expected a whole number from 1 to 99999999, found true"]),

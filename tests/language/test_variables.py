@@ -84,6 +84,7 @@ def test_a_bad_path_is_reported_at_its_assign() -> None:
 
 def test_a_result_path_is_no_variable() -> None:
     assert errors(ending("Pass", ResultPath="$x")) == ["/States/A/ResultPath: Value is not a Reference Path: '$x' is a variable"]
+    assert [problem.severity for problem in load(ending("Pass", ResultPath="$x")).problems] == ["ERROR"], "and nothing of its value"
 
 
 # --- Scopes -----------------------------------------------------------------------------------------------------------------------

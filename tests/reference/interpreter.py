@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.reference import queries
 from tests.reference.expressions import copied, text_of
 from tests.reference.failures import SAID, Failed, failing, matches
 from tests.reference.visits import LANGUAGES, LIMIT, Assigned, Jsonata, JsonPath
@@ -93,6 +94,7 @@ class Interpreter:
 
     def run(self, data: Any) -> Result:
         self.input = data
+        queries.LOST.clear()
         try:
             language = self.definition.get("QueryLanguage", "JSONPath")
             self.result.output, _ = self.machine(self.definition, data, 0.0, Around(language, {}, {}))
@@ -100,6 +102,7 @@ class Interpreter:
             self.result.status = "TIMED_OUT" if failure.timed_out else "FAILED"
             self.result.errors.add(failure.error)
             self.result.error, self.result.cause = failure.error, failure.cause
+        self.result.ambiguous |= bool(queries.LOST)
         return self.result
 
     # --- Machines and states --------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any
 from jsonata import Jsonata
 from jsonata.functions import Functions
 from jsonata.parser import Parser
+from jsonata.signature import Signature
 from jsonata.utils import Utils
 
 from tests.reference.expressions import equal
@@ -36,6 +37,23 @@ Functions.Encoder = _AsJavaScript
 
 class QueryFailed(Exception):  # noqa: N818
     """The expression gives nothing, a function, or raises: States.QueryEvaluationError."""
+
+
+_validate = Signature.validate
+LOST: list[str] = []  # functions that were given null for an array, or in one: jsonata-python knows no better than to lose it
+
+
+def _validated(self: Any, given: Any, context: Any) -> Any:
+    """The arguments of a function. For jsonata-python null is nothing; for JSONata it is a value: no text, and an array of one."""
+    wanted = self._params[0].type if self._params and given else None
+    if wanted in ("s", "n", "b") and given[0] is Utils.NULL_VALUE:
+        raise QueryFailed("T0410")
+    if wanted == "a" and (given[0] is Utils.NULL_VALUE or (isinstance(given[0], list) and Utils.NULL_VALUE in given[0])):
+        LOST.append(self.function_name)
+    return _validate(self, given, context)
+
+
+Signature.validate = _validated  # nobody else uses jsonata-python here
 
 
 def is_query(value: Any) -> bool:
