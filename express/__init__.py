@@ -1,5 +1,6 @@
 """Express runs AWS Step Functions Express workflows on your own machines: definitions compiled to Python, events from Kafka and others."""
 
+from express.checking import check
 from express.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -10,7 +11,6 @@ from express.errors import (
     RequestError,
     TaskError,
 )
-from express.language import check
 from express.outcome import Outcome
 from express.program import Program, compile  # noqa: A004 - the word for it
 from express.tasks.function import function

@@ -29,7 +29,7 @@ from express.runtime.decoding import whole
 from express.runtime.failures import StateError
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
 from express.runtime.values import adopt, dumps
-from express.tasks import Binding, ResourceMissing, bind
+from express.tasks import Binding, ResourceMissing, bind, checking
 
 VERSION = "0.1.0"
 
@@ -221,6 +221,8 @@ def _bind(
                 bound[state.location] = bind(state.resource, state.parameters, functions, missing, connections, workflows)
             except ResourceMissing as error:
                 problems.append(Problem("ERROR", error.code, f"{state.location}/{error.field}", str(error)))
+    tasks = [state for state in states if isinstance(state, model.Task)]
+    problems += [problem for problem in checking.problems(tasks) if problem.severity == "ERROR"]
     if problems:
         raise DefinitionError(problems)
     return bound

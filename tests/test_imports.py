@@ -43,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
         "express.aws",
         "express.runtime",
         "express.clock",
+        "express.language.codes",
         "express.language.http_tasks",
         "express.language.model",
         "express.options",
@@ -178,6 +179,7 @@ ROOMS: dict[str, set[str]] = {
     "express.leaving": {"express.runtime.interrupts"},
     "express.callbacks": {"express.runtime"},
     "express.testing": {"express.clock", "express.observers"},
+    "express.checking": {"express.language", "express.tasks"},
     # workflows tested and drawn
     "express.testcases": {
         "express.documents",
@@ -248,6 +250,7 @@ ROOMS: dict[str, set[str]] = {
         "express.sources",
     },
     "express": {
+        "express.checking",
         "express.teststate",
         "express.program",
         "express.tasks",

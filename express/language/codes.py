@@ -9,6 +9,10 @@ from express.language import findings
 # Ours, beyond those that the reading of a definition reports
 UNKNOWN_CODE = "UNKNOWN_CODE"
 NOT_PORTABLE = "NOT_PORTABLE"
+UNKNOWN_OPERATION = "UNKNOWN_OPERATION"
+UNKNOWN_PARAMETER = "UNKNOWN_PARAMETER"
+MISSING_PARAMETER = "MISSING_PARAMETER"
+NOT_CHECKED = "INTEGRATION_NOT_CHECKED"
 TOO_LARGE_A_CONSTANT = "CONSTANT_TOO_LARGE"
 TOO_LONG = "LONGER_THAN_AN_EXECUTION"
 # Advice
@@ -47,6 +51,9 @@ CODES: dict[str, Code] = {
     findings.UNRESOLVED: Code("ERROR", "A ${Name} stands where its value matters, and has none (said by compile and run)."),
     findings.UNREADABLE: Code("ERROR", "The file of the definition cannot be read."),
     NOT_PORTABLE: Code("ERROR", "Express runs it and AWS would not (only with --portable)."),
+    UNKNOWN_OPERATION: Code("ERROR", "A Task calls a service or an operation that AWS does not have."),
+    UNKNOWN_PARAMETER: Code("ERROR", "A Task gives an operation of AWS a parameter that it does not have."),
+    MISSING_PARAMETER: Code("ERROR", "A Task does not give an operation of AWS a parameter that it needs."),
     # AWS's warnings
     findings.NO_DOLLAR: Code("WARNING", "A text that looks like a path stands in a field whose name does not end in '.$'."),
     findings.NO_PATH: Code("WARNING", "A value that looks like a path stands in a field whose name does not end in 'Path'."),
@@ -71,6 +78,7 @@ CODES: dict[str, Code] = {
     findings.HTTP_REFUSED: Code("WARNING", "An HTTP Task has what Step Functions refuses when it runs: a method, a header, no connection."),
     TOO_LARGE_A_CONSTANT: Code("WARNING", "A constant is larger than the 256 KiB that a state's data may have: the state always fails."),
     TOO_LONG: Code("WARNING", "A Wait or a TimeoutSeconds lasts longer than the five minutes of an Express execution."),
+    NOT_CHECKED: Code("WARNING", "What Tasks ask of AWS is not checked, since botocore is not installed."),
     UNKNOWN_CODE: Code("WARNING", "A Comment ignores a code that does not exist, or an error."),
     # Advice
     NO_TIMEOUT: Code("ADVICE", "A Task has no TimeoutSeconds."),

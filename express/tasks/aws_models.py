@@ -105,7 +105,8 @@ def troubles(parameters: Any, shape: Any, naming: Naming, only: frozenset[str] |
         else:
             yield from _inside(node, member[1], naming)
     for name in shape.required_members:
-        if naming(name) not in given and name not in given:
+        made = shape.members[name].metadata.get("idempotencyToken")  # by whoever asks
+        if naming(name) not in given and name not in given and not made:
             yield Trouble("required", f'The field "{naming(name)}" is required but was missing')
 
 
