@@ -16,7 +16,16 @@ from express.batches import BatchLimits
 from express.dead_letter_limit import DeadLetterLimit
 from express.documents import Document, Duration, Field, Reader, Size, field_text
 from express.errors import ConfigurationError, MissingFile, UnreadableFile
-from express.options import CONNECTED_BY, AwsConnection, HttpConnection, KafkaConnection, RedisConnection, SinkOptions, SourceOptions
+from express.options import (
+    CONNECTED_BY,
+    AwsConnection,
+    FunctionSettings,
+    HttpConnection,
+    KafkaConnection,
+    RedisConnection,
+    SinkOptions,
+    SourceOptions,
+)
 from express.options import Connection as AnyConnection
 from express.pipes import Pipe
 from express.reruns import Retry
@@ -127,6 +136,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     workflows: dict[str, Workflow] = {}
     connections: dict[str, Connection] = {}
+    functions: dict[str, FunctionSettings] = {}
     pipelines: tuple[Pipeline, ...] = ()
     extensions: tuple[Literal["callbacks", "nested"], ...] = ()
     api: Api | None = None
@@ -221,6 +231,7 @@ class _Validation:
     def routes(self) -> list[Route]:
         self._workflows()
         self._connections()
+        self._functions()
         self._limits()
         self._endpoints()
         if not self._settings.pipelines and (self._settings.api is None or self._settings.api.data is None):
@@ -250,10 +261,7 @@ class _Validation:
             for number, functions in enumerate(workflow.functions):
                 self._file(("workflows", name, "functions", number), functions)
             if workflow.aws is not None:
-                named = self._settings.connections.get(workflow.aws)
-                if named is None or named.aws is None:
-                    known = ", ".join(each for each, connection in self._settings.connections.items() if connection.aws) or "none"
-                    self._problem(("workflows", name, "aws"), f"there is no connection to AWS named {workflow.aws!r} (there are: {known})")
+                self._to_aws(("workflows", name, "aws"), workflow.aws)
 
     def _connections(self) -> None:
         for name, connection in self._settings.connections.items():
@@ -265,6 +273,30 @@ class _Validation:
                 self._problem((*field, *place), sentence)
             for place, path in connections.files(connection.only):
                 self._file((*field, *place), path)
+
+    def _functions(self) -> None:
+        for name, function in self._settings.functions.items():
+            field: Field = ("functions", name)
+            given = [part for part, value in (("python", function.python), ("url", function.url), ("lambda", function.aws)) if value]
+            if len(given) != 1:
+                found = f", found {' and '.join(given)}" if given else ""
+                self._problem(field, f"expected exactly one of python, url and lambda{found}")
+            if function.python is not None:
+                self._file((*field, "python"), function.python.partition(":")[0])
+            if function.url is not None and not function.url.startswith(("http://", "https://")):
+                self._problem((*field, "url"), f"expected http://HOST:PORT/PATH or https://HOST/PATH, found {function.url!r}")
+            if function.aws is not None:
+                self._to_aws((*field, "lambda"), function.aws)
+            if function.timeout is not None and (function.url is None or function.timeout <= 0):
+                self._problem((*field, "timeout"), "expected a duration, and only with url: others have the TimeoutSeconds of their states")
+            if function.concurrency is not None and function.concurrency < 1:
+                self._problem((*field, "concurrency"), "expected at least 1")
+
+    def _to_aws(self, field: Field, name: str) -> None:
+        named = self._settings.connections.get(name)
+        if named is None or named.aws is None:
+            known = ", ".join(each for each, connection in self._settings.connections.items() if connection.aws) or "none"
+            self._problem(field, f"there is no connection to AWS named {name!r} (there are: {known})")
 
     def _limits(self) -> None:
         settings = self._settings.limits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -148,6 +148,20 @@ CONNECTED_BY: dict[str, type[Connection]] = {  # by scheme
     "sqs": AwsConnection,
     "kinesis": AwsConnection,
 }
+
+
+class FunctionSettings(msgspec.Struct, frozen=True, kw_only=True, rename={"aws": "lambda"}):
+    """Where a function is: exactly one of ``python`` (``FILE.py`` or ``FILE.py:NAME``), ``url`` (a Lambda-shaped function behind HTTP) and
+    ``aws`` (written ``lambda``: the connection that calls AWS Lambda). ``name``: what it is called there, if not what the definition says.
+    ``timeout`` (for ``url``) is in seconds."""
+
+    python: str | None = None
+    url: str | None = None
+    aws: str | None = None
+    name: str | None = None
+    timeout: Annotated[float, "duration"] | None = None
+    concurrency: int | None = None
+    idempotent: bool | None = None
 
 
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -221,8 +221,6 @@ def _bind(
                 bound[state.location] = bind(state.resource, state.parameters, functions, missing, connections, workflows)
             except ResourceMissing as error:
                 problems.append(Problem("ERROR", error.code, f"{state.location}/{error.field}", str(error)))
-    tasks = [state for state in states if isinstance(state, model.Task)]
-    problems += [problem for problem in checking.problems(tasks) if problem.severity == "ERROR"]
     if problems:
         raise DefinitionError(problems)
     return bound
@@ -257,7 +255,11 @@ def compile(  # noqa: A001 - the word for it
     ``trace``: ``run`` and ``execute`` can record what every state sees and does; without it the code has nothing to do with that.
     """
     loaded = language.load(definition, substitutions, extensions)
-    refused = [] if loaded.workflow is None else language.refusals(loaded.workflow)
+    refused: list[Problem] = []
+    if loaded.workflow is not None:
+        tasks = [state for state in all_states(loaded.workflow) if isinstance(state, model.Task)]
+        asked = [problem for problem in checking.problems(tasks) if problem.severity == "ERROR"]
+        refused = [*language.refusals(loaded.workflow), *asked]
     if loaded.workflow is None or refused:
         raise DefinitionError([*loaded.problems, *refused])
     return Program(

@@ -19,12 +19,13 @@ from express.addresses import Address
 from express.api.operations import Operations
 from express.api.serving import Serving
 from express.api.switchboard import Switchboard
-from express.config import Configuration, Route, connections_of, validate
+from express.config import Configuration, Route, Workflow, connections_of, validate
 from express.dispatcher import Dispatcher, Summary
 from express.errors import ConfigurationError, DefinitionError, Problem
 from express.executor import Executor
+from express.functions import provided
 from express.leaving import Leaving
-from express.loading import functions_of, program_of
+from express.loading import program_of
 from express.observers import logs
 from express.observers.exposition import Exposition
 from express.observers.metrics import WorkflowMetrics
@@ -78,6 +79,7 @@ def prepare(configuration: Configuration) -> list[Part]:
     names: Iterable[str] = configuration.settings.workflows
     extensions = configuration.settings.extensions
     startable: dict[str, Any] = dict.fromkeys(names)  # by name from the beginning: they may start each other
+    everything = connections_of(configuration.settings, Workflow(definition=""))
     try:
         routes = validate(configuration)
         # Those that others start and wait for have no pipeline of their own
@@ -92,10 +94,11 @@ def prepare(configuration: Configuration) -> list[Part]:
         if refused is not None:
             if not (directory / workflow.definition).is_file():
                 continue  # said already, as is which file of functions is missing
-            missing = "error" if all(file.is_file() for file in files) else "defer"
+            missing = "error" if all(file.is_file() for file in files) and not configuration.settings.functions else "defer"
         try:
-            functions = functions_of(file for file in files if missing == "error" or file.is_file())
             reach = connections_of(configuration.settings, workflow)
+            there = (file for file in files if missing == "error" or file.is_file())
+            functions = provided(there, configuration.settings.functions if refused is None else {}, directory, everything)
             programs[name] = startable[name] = program_of(
                 directory / workflow.definition,
                 functions,

@@ -176,8 +176,8 @@ WRONG = {
     "unknown section": (
         "zebra: 1\n",
         (
-            "express.yaml:1: zebra: there is no field of this name, expected one of workflows, connections, pipelines, extensions, api, "
-            "ops, limits, log"
+            "express.yaml:1: zebra: there is no field of this name, expected one of workflows, connections, functions, pipelines, "
+            "extensions, api, ops, limits, log"
         ),
     ),
     "missing field": ("pipelines:\n  - source: 'memory:'\n", "express.yaml:2: pipelines[0]: the field 'workflow' is missing"),
@@ -262,6 +262,26 @@ WRONG = {
     "bad server": (
         "connections: {a: {kafka: {servers: ['x:y']}}}\n",
         "express.yaml:1: connections.a.kafka.servers[0]: expected HOST:PORT, found 'x:y'",
+    ),
+    "function that is nowhere": (
+        "functions: {price: {concurrency: 2}}\n",
+        "express.yaml:1: functions.price: expected exactly one of python, url and lambda",
+    ),
+    "function in two places": (
+        "functions: {price: {url: 'http://h/', lambda: a}}\nconnections: {a: {aws: {}}}\n",
+        "express.yaml:1: functions.price: expected exactly one of python, url and lambda, found url and lambda",
+    ),
+    "function at no address": (
+        "functions: {price: {url: 'h:80'}}\n",
+        "express.yaml:1: functions.price.url: expected http://HOST:PORT/PATH or https://HOST/PATH, found 'h:80'",
+    ),
+    "function of an account that is not there": (
+        "functions: {price: {lambda: b}}\nconnections: {a: {aws: {}}}\n",
+        "express.yaml:1: functions.price.lambda: there is no connection to AWS named 'b' (there are: a)",
+    ),
+    "timeout of a function that has none": (
+        "functions: {price: {lambda: a, timeout: 3s}}\nconnections: {a: {aws: {}}}\n",
+        "express.yaml:1: functions.price.timeout: expected a duration, and only with url: others have the TimeoutSeconds of their states",
     ),
     "endpoint of one service": (
         "connections: {a: {aws: {endpoints: {sqs: 'localhost:4566'}}}}\n",

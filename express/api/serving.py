@@ -28,7 +28,7 @@ from express.config import Api, Configuration, InFlight, Route, connections_of
 from express.config import Workflow as Settings
 from express.errors import CannotCreate, ConnectionFailed
 from express.executor import Executor
-from express.loading import functions_of
+from express.functions import provided
 from express.observers.metrics import WorkflowMetrics
 from express.options import SinkOptions, SourceOptions
 from express.program import Program
@@ -61,15 +61,14 @@ class Serving:
                 queue.give_back_all()
         workflows = self._settings.workflows
         files = dict.fromkeys([*api.functions, *(file for workflow in workflows.values() for file in workflow.functions)])
-        functions = functions_of(configuration.directory / file for file in files)
+        reach = connections_of(self._settings, Settings(definition=""))
+        functions = provided((configuration.directory / file for file in files), self._settings.functions, configuration.directory, reach)
         self._store = None if self._directory is None else Store(self._directory.path)
         given = [
             Given(program=program, definition=_definition(configuration, workflows[name]), created=time.time())
             for name, program in _programs(pipelines).items()
         ]
-        self.machines = Machines(
-            self._store, functions, connections_of(self._settings, Settings(definition="")), given, self._settings.extensions
-        )
+        self.machines = Machines(self._store, functions, reach, given, self._settings.extensions)
         self.switchboard = Switchboard(self.machines)
         self.own = None if self._directory is None else _route(self._directory.path)
         self._outboxes = {

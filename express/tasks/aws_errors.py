@@ -30,6 +30,7 @@ class Style(NamedTuple):
 
 def failure(error: BaseException, style: Style, service: Any) -> StateError:
     """The failure of a state whose call raised ``error``. ``service`` is botocore's model of it."""
+    from aiohttp import ClientError as Broken
     from botocore.exceptions import BotoCoreError, ClientError
 
     from express.aws import CREDENTIALS
@@ -40,7 +41,7 @@ def failure(error: BaseException, style: Style, service: Any) -> StateError:
         return _answered(error, style, service)
     if isinstance(error, CREDENTIALS):
         return StateError(PERMISSIONS, f"{str(error).rstrip('.')} (Service: {style.service})")
-    if isinstance(error, (BotoCoreError, OSError)):
+    if isinstance(error, (BotoCoreError, Broken, OSError)):
         return StateError(f"{style.prefix}.SdkClientException", f"Unable to execute HTTP request: {_unreached(error)}")
     raise error
 
@@ -50,7 +51,8 @@ def _answered(error: Any, style: Style, service: Any) -> StateError:
     answer, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     code, message = str(answer.get("Code", "")), str(answer.get("Message", answer.get("message", "")))
     status, request = about.get("HTTPStatusCode"), about.get("RequestId")
-    shape = service.shape_for_error_code(code)
+    # Services that had another protocol once say both names: the model's and the one of then
+    shape = service.shape_for_error_code(code) or service.shape_for_error_code(str(answer.get("QueryErrorCode", "")))
     name = style.base if shape is None else exception(shape.name, old=style.old)
     if style.old:
         details = f"Service: {style.service}; Status Code: {status}; Error Code: {code}; Request ID: {request}; Proxy: null"

@@ -41,7 +41,9 @@ class Operation(Integration):
             client = await pool(call, Clients).client(self._connection, self._folder, self._at(asked))
             answer = await getattr(client, self._method)(**asked)
             if self._streamed is not None:
-                answer[self._streamed] = await _read(answer[self._streamed], self.label)
+                answer[self._streamed] = body = await read(answer[self._streamed], PAYLOAD)
+                if body is None:
+                    raise too_large(self.label)
         except Exception as error:
             raise failure(error, self._style, self._service) from None
         return self._response(answer)
@@ -75,16 +77,16 @@ def _streamed(operation: Any) -> str | None:
     return found
 
 
-async def _read(body: Any, label: str) -> bytes:
-    """A stream's bytes: no more of them than a state's data may have."""
+async def read(body: Any, most: int) -> bytes | None:
+    """A stream's bytes, None where there are more than ``most``."""
     parts: list[bytes] = []
     size = 0
     try:
         while part := await body.read(65_536):
             parts.append(part)
             size += len(part)
-            if size > PAYLOAD:
-                raise too_large(label)
+            if size > most:
+                return None
     finally:
         body.close()
     return b"".join(parts)

@@ -23,6 +23,7 @@ from express.tasks.function import Function, as_function
 from express.tasks.inline import adapter
 from express.tasks.invocation import function_arn
 from express.tasks.modes import Mode, mode_of
+from express.tasks.remote import Answered
 
 INVOKE = re.compile(r"arn:aws[\w-]*:states:[\w-]*:\d*:lambda:invoke$")
 PART = r"(?:\$\{[^}]*\}|[^:]*)"  # of an ARN; a placeholder may hold colons
@@ -38,14 +39,15 @@ Inline = Callable[[Any, Execution, str, int], Any]
 
 
 def find(reference: str, functions: Mapping[str, Function[Any]]) -> Function[Any] | None:
-    """The function that a name or ARN means: provided under exactly that text, under NAME:QUALIFIER, or under NAME."""
+    """The function that a name or ARN means: provided under exactly that text, under NAME:QUALIFIER, or under NAME, or ``*`` for all
+    others."""
     if reference in functions:
         return functions[reference]
     match = REFERENCE.match(reference)
     if match is None:
         return None
     name, qualifier = match["name"], match["qualifier"]
-    return functions.get(f"{name}:{qualifier}") or functions.get(name)
+    return functions.get(f"{name}:{qualifier}") or functions.get(name) or functions.get("*")
 
 
 def bind(resource: str, parameters: Any, provided: Mapping[str, Callable[..., Any]]) -> Direct | Invoke | InvokeAny | None:
@@ -109,7 +111,7 @@ class Direct:
         self._mode.cancel(call)
 
     def result(self, value: Any) -> Any:
-        return adopt(value, PAYLOAD, self.label)
+        return adopt(value.payload if value.__class__ is Answered else value, PAYLOAD, self.label)
 
     def raised(self, error: BaseException, execution: Execution) -> StateError:
         """``failure`` for generated code that has called ``plain``: Ctrl-C in a script goes on to whoever called run()."""
@@ -145,7 +147,7 @@ class Invoke:
         self._mode.cancel(call)
 
     def result(self, value: Any) -> Any:
-        return _response(adopt(value, PAYLOAD, self.label))
+        return _invoked(value, self.label)
 
     def failure(self, error: BaseException, execution: Execution) -> StateError:
         return outcome.failure(error, compact=True)
@@ -182,7 +184,7 @@ class InvokeAny:
             call.job.cancel()
 
     def result(self, value: Any) -> Any:
-        return _response(adopt(value, PAYLOAD, self.label))
+        return _invoked(value, self.label)
 
     def failure(self, error: BaseException, execution: Execution) -> StateError:
         return outcome.failure(error, compact=True)
@@ -252,6 +254,13 @@ def not_json(reason: str) -> StateError:
         f"Could not parse request body into json: Could not parse payload into json: {reason} (Service: AWSLambda; Status Code: 400; "
         f"Error Code: InvalidRequestContentException; Request ID: {uuid.uuid4()}; Proxy: null)",
     )
+
+
+def _invoked(value: Any, label: str) -> Any:
+    """What lambda:invoke gives: Lambda's own answer, or one made as it would be."""
+    if value.__class__ is Answered:
+        return {**value.response, "Payload": adopt(value.payload, PAYLOAD, label)}
+    return _response(adopt(value, PAYLOAD, label))
 
 
 def _response(value: Any) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from express.tasks.invocation import Ended
 
 MODES = {
     "async": "express.tasks.coroutines:Coroutines",
+    "http": "express.tasks.remote:Http",
     "inline": "express.tasks.inline:Inline",
+    "lambda": "express.tasks.remote:Lambda",
     "process": "express.tasks.processes:Processes",
     "thread": "express.tasks.threads:Threaded",
 }
