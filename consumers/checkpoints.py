@@ -61,6 +61,11 @@ class Checkpoint:
         try:
             state = msgspec.json.decode(content, type=State)
         except msgspec.DecodeError as error:
+            if b'"followed":' in content:
+                raise ConnectionFailed(
+                    f"{self.path} was written by a run that followed {source} over rotations: go on with follow=true, or remove it to run"
+                    f" {source} from its beginning"
+                ) from None
             raise ConnectionFailed(f"{self.path} is not a checkpoint ({error}): remove it to run {source} from its beginning") from None
         if state.version != VERSION:
             raise ConnectionFailed(f"{self.path} was written by another version of Express: remove it to run {source} from its beginning")
@@ -73,7 +78,7 @@ class Checkpoint:
         if state.written and not self.written():
             log.warning("%s is empty, or gone: %s is run from its beginning", self._results, source)
             return None
-        if size > state.reach and _is_torn(descriptor, state.reach):
+        if size > state.reach and is_torn(descriptor, state.reach):
             # The last line had no newline and was taken for a whole one. It has grown since: it is another event now
             if state.offset > state.last:
                 return Position(state.last, "")
@@ -88,23 +93,8 @@ class Checkpoint:
             return 0
 
     def save(self, state: State) -> None:
-        """Durable when it returns: whoever reads the checkpoint finds the old one or the new one, whole. OSError when it cannot."""
-        new = self.path.with_name(self.path.name + ".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        try:
-            content = memoryview(msgspec.json.encode(state) + b"\n")
-            while content:
-                content = content[os.write(descriptor, content) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(new, self.path)
-        with suppress(OSError):  # some file systems cannot
-            directory = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+        """As ``write``."""
+        write(self.path, msgspec.json.encode(state) + b"\n")
 
     def check(self) -> None:
         """ConnectionFailed when no checkpoint could be written: better known before the first event than after the last."""
@@ -117,6 +107,26 @@ class Checkpoint:
             raise CannotCreate(f"{self.path}: the checkpoint cannot be written: {error.strerror}") from None
 
 
+def write(path: Path, body: bytes) -> None:
+    """Durable when it returns: whoever reads the file finds the old one or the new one, whole. OSError when it cannot."""
+    new = path.with_name(path.name + ".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        content = memoryview(body)
+        while content:
+            content = content[os.write(descriptor, content) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(new, path)
+    with suppress(OSError):  # some file systems cannot
+        directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
 def fingerprints(descriptor: int, reach: int) -> tuple[str, str]:
     """Of the beginning of a file, and of what comes just before ``reach``."""
     start = max(0, reach - _WINDOW)
@@ -127,7 +137,7 @@ def _hash(content: bytes) -> str:
     return sha256(content).hexdigest()[:32]
 
 
-def _is_torn(descriptor: int, reach: int) -> bool:
+def is_torn(descriptor: int, reach: int) -> bool:
     """Whether the line before ``reach`` goes on behind it."""
     around = os.pread(descriptor, 2, reach - 1) if reach else b""
     return len(around) == 2 and b"\n" not in (around[:1], around[1:])

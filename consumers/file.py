@@ -13,6 +13,7 @@ import os
 import stat
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,8 +36,8 @@ log = logging.getLogger("express")
 
 
 def open_source(address: Address, options: SourceOptions) -> Source:
-    """``file:PATH?checkpoint=PATH`` or ``stdin:``."""
-    expected = ("checkpoint",) if address.scheme == "file" else ()
+    """``file:PATH?checkpoint=PATH&follow=true`` or ``stdin:?follow=true``."""
+    expected = ("checkpoint", "follow") if address.scheme == "file" else ("follow",)
     problems = [f"{address}: there is no option {option!r}" for option in address.options if option not in expected]
     if address.servers:
         problems.append(f"{address}: files are read from this machine only: expected file:PATH")
@@ -44,13 +45,21 @@ def open_source(address: Address, options: SourceOptions) -> Source:
         problems.append(f"{address}: expected file:PATH, such as file:events.jsonl")
     if address.scheme == "stdin" and address.name:
         problems.append(f"{address}: stdin: has no name")
+    follow = address.options.get("follow", "false")
+    if follow not in ("true", "false"):
+        problems.append(f"{address}: follow={follow!r}: expected true or false")
     if problems:
         raise ConfigurationError(*problems)
     if address.scheme == "stdin":
-        return InputSource()
+        return InputSource(follow=follow == "true")
+    checkpoint = beside(Path(options.checkpoint_beside)) if options.checkpoint_beside else None
     if "checkpoint" in address.options:
-        return FileSource(Path(address.name), Checkpoint(Path(address.options["checkpoint"])))
-    return FileSource(Path(address.name), beside(Path(options.checkpoint_beside)) if options.checkpoint_beside else None)
+        checkpoint = Checkpoint(Path(address.options["checkpoint"]))
+    if follow == "true":
+        from consumers.following import FollowSource
+
+        return FollowSource(Path(address.name), checkpoint)
+    return FileSource(Path(address.name), checkpoint)
 
 
 class LineSource(Source):
@@ -221,9 +230,9 @@ class FileSource(LineSource):
 class InputSource(LineSource):
     """Standard input, which nobody can read twice: what was taken and not finished when the process dies is lost with it."""
 
-    def __init__(self, descriptor: int | None = None) -> None:
+    def __init__(self, descriptor: int | None = None, follow: bool = False) -> None:
         super().__init__("stdin")
-        self._descriptor = descriptor
+        self._descriptor, self._follow = descriptor, follow
         self._arrived: deque[bytes] = deque()
         self._room = threading.Semaphore(AHEAD)
         self._stopped = False
@@ -246,12 +255,19 @@ class InputSource(LineSource):
         while chunk and not self._stopped:
             self._room.acquire()
             try:
-                chunk = os.read(self._descriptor, CHUNK)
+                chunk = self._next(self._descriptor)
             except OSError:
                 chunk = b""
             self._arrived.append(chunk)
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 loop.call_soon_threadsafe(self._news.set)
+
+    def _next(self, descriptor: int) -> bytes:
+        """What comes next, b"" at the end. A file behind ``<`` may grow: followed, it has no end. A pipe ends with its writer."""
+        follow = self._follow and stat.S_ISREG(os.fstat(descriptor).st_mode)
+        while not (chunk := os.read(descriptor, CHUNK)) and follow and not self._stopped:
+            time.sleep(FETCH_SECONDS / 2)
+        return chunk
 
     async def _more(self) -> None:
         if not self._arrived:

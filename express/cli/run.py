@@ -29,7 +29,8 @@ Examples:
 
 \b
 Addresses:
-  sources  kafka://HOST:PORT,.../TOPIC?group=NAME&start=earliest|latest|none&session=30s, file:PATH, stdin:,
+  sources  kafka://HOST:PORT,.../TOPIC?group=NAME&start=earliest|latest|none&session=30s, file:PATH, stdin:
+           (to their end; on and on with ?follow=true or --follow),
            sqs://REGION/QUEUE?visibility=30s, redis://HOST:PORT/STREAM?group=NAME&visibility=30s,
            kinesis://REGION/STREAM?group=NAME&checkpoint=PATH|dynamodb:TABLE&start=earliest|latest|none&lease=30s,
            queue:PATH?visibility=30s (an embedded queue, filled with express queue send)
@@ -66,6 +67,7 @@ def command(
     drain: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="How long a stop may take.  [default: 20s]")] = None,
     in_flight: Annotated[int | None, typer.Option(metavar="N", min=1, help="Records in flight.  [default: 500]")] = None,
     commit_every: Annotated[Any, typer.Option(metavar="TIME", parser=duration, help="Between commits.  [default: 200ms]")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on at the end of a file, over rotations, as tail -F.")] = False,
     order: Annotated[Order | None, typer.Option(help="One at a time of each key or partition.  [default: unordered]")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow's name.  [default: the file's]")] = None,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
@@ -75,7 +77,7 @@ def command(
     flags = {
         "DEFINITION": definition, "--source": source, "--sink": sink, "--dead-letter": dead_letter, "--functions": functions,
         "--drain": drain, "--in-flight": in_flight, "--commit-every": commit_every, "--order": order, "--name": name,
-        "--substitute": substitute, "--extension": extension,
+        "--substitute": substitute, "--extension": extension, "--follow": follow,
     }  # fmt: skip
     given = [flag for flag, value in flags.items() if value]
     asked = {"--data": data, "--token-file": token_file, "--credentials": credentials}
@@ -89,6 +91,8 @@ def command(
         raise usage("expected a DEFINITION with --source, or -c FILE")
     if source is None:
         raise usage("expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or kafka://localhost:9092/orders?group=orders")
+    if follow:
+        source = _followed(source)
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every, "order": order and order.value}
     values = substitutions.parsed(substitute)
     made = _from_flags(definition, source, functions or [], values, pipeline, in_flight, name, ops, extension or [])
@@ -104,6 +108,15 @@ def _with_api(
         return configuration
     api = endpoint.settings(listen, data, (), token, credentials, configuration.settings.api)
     return msgspec.structs.replace(configuration, settings=msgspec.structs.replace(configuration.settings, api=api))
+
+
+def _followed(source: str) -> str:
+    """The address with ``follow=true``."""
+    if not source.startswith(("file:", "stdin:")):
+        raise usage("--follow is for file: and stdin: sources: the others go on anyway")
+    if "follow=" in source.partition("?")[2]:
+        return source
+    return f"{source}{'&' if '?' in source else '?'}follow=true"
 
 
 def _from_file(path: Path, ops: str | None) -> Configuration:
