@@ -4,6 +4,8 @@ precaution may have become unnecessary, or is no longer enough."""
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import aiokafka
 import pytest
@@ -35,7 +37,27 @@ def test_its_unsafe_defaults_are_all_overruled() -> None:
         assert ours["rebalance_timeout_ms"] == 30_000
         assert ours["session_timeout_ms"] == 30_000
         assert ours["heartbeat_interval_ms"] * 3 <= ours["session_timeout_ms"]
+        assert ours["fetch_max_wait_ms"] <= 100, "an empty partition would hold back a full one for so long"
+        assert (ours["max_partition_fetch_bytes"], ours["fetch_max_bytes"]) == (1 << 20, 16 << 20)
+        assert "group_instance_id" not in ours, "a static member does not leave its group"
         assert ours["request_timeout_ms"] >= ours["rebalance_timeout_ms"] + 10_000, "a join waits for the slowest member"
+
+
+def test_every_row_of_the_table_names_tests_that_exist() -> None:
+    """docs/kafka.md: each trap has a test, or says why it needs none."""
+    project = Path(__file__).parent.parent.parent
+    rows = re.findall(r"^\| .* \| (.*) \|$", (project / "docs" / "kafka.md").read_text(), re.MULTILINE)
+    named = []
+    for row in rows:
+        file = ""
+        for text in re.findall(r"`([^`]+)`", row):
+            file, _, part = text.rpartition(": ") if ": " in text else (file, "", text)
+            if file:  # otherwise a whole file is named
+                named.append((file, part))
+    assert len(named) > 40
+    for file, part in named:
+        path = project / ("" if file.startswith("tests/") else "tests/consumers") / f"{file}.py"
+        assert re.search(rf"def test_\w*{part}", path.read_text()), f"{file}: {part}"
 
 
 async def test_a_poll_that_raises_or_is_cancelled_counts_as_running_for_ever() -> None:

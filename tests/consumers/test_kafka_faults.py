@@ -10,6 +10,7 @@ import pytest
 from aiokafka import errors
 
 from consumers.kafka import KafkaSource
+from consumers.kafka_member import Membership
 from express.commits import Position
 from express.errors import ConnectionFailed
 from tests.brokers.kafka_bed import Kafka
@@ -153,6 +154,39 @@ async def test_a_paused_consumer_is_not_taken_for_a_frozen_one(kafka: Kafka) -> 
         await taker.until_taken(10)
         await asyncio.sleep(1.0)
         assert source._member is first
+
+
+async def test_a_consumer_is_polled_while_it_is_paused(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiokafka leaves the group when nobody has polled for max_poll_interval: a pipeline without room for minutes keeps its partitions."""
+    settings = Membership.settings
+    monkeypatch.setattr(Membership, "settings", lambda self, assignor: settings(self, assignor) | {"max_poll_interval_ms": 600})
+    topic = kafka.topic()
+    kafka.produce(topic, [(None, b"x")] * 10)
+    async with running(opened(kafka, topic, kafka.group())) as taker:
+        await taker.until_taken(10)
+        taker.source.pause()
+        await asyncio.sleep(2.0)
+        taker.source.resume()
+        kafka.produce(topic, [(None, b"y")])
+        await taker.until_taken(11)
+    assert [what for what, _ in taker.history] == ["assigned"]
+
+
+async def test_no_more_than_one_fetch_a_partition_is_held_in_memory(kafka: Kafka) -> None:
+    topic = kafka.topic(2)
+    kafka.produce(topic, [(None, b"x" * 10_000, number % 2) for number in range(1000)])
+    source = opened(kafka, topic, kafka.group())
+    async with running(source, limit=1) as taker:
+        await taker.until_taken(2)
+        source.pause()
+        await asyncio.sleep(0.5)
+        buffered = [held._partition_records for held in consumer_of(source)._fetcher._records.values()]
+        assert 1 <= len(buffered) <= 2
+        taken = len(taker.taken)
+        source.resume()
+        taker.limit = 10_000
+        await taker.until_taken(taken + 1)
+        assert 0 < len(taker.taken) - taken < 2 * (1 << 20) / 10_000 + 5, "a MiB a partition, and no more was fetched meanwhile"
 
 
 @pytest.mark.parametrize("failure", [errors.KafkaError("something in the background failed"), AssertionError("a bug"), KeyError("another")])
