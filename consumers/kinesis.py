@@ -93,7 +93,6 @@ class KinesisSource(Source):
         self.strict = start == "none"
         self.store = store
         self.me = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self.lost = 0  # shards whose lease was lost while they were ours
         self.client: Any = None
         self._intake: Intake | None = None
         self._held: dict[str, Held] = {}  # by shard

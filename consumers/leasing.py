@@ -145,7 +145,7 @@ class LeaseSource(Source, Generic[Lease]):
         self.topic, self.name, self.lease_seconds = topic, name, lease_seconds
         self.leases: Leases[Lease] = Leases(self._settled)
         self.assignment = Assignment(topic, 0, self.leases, identified=True)
-        self.lost = 0  # leases that ran out, or that somebody took from us, while their records were in flight
+        self._under_way: Collection[int] = ()  # what is being acknowledged right now
         self._buffer: deque[Leased] = deque()
         self._receiving: asyncio.Task[None] | None = None
         self._extending: asyncio.Task[None] | None = None
@@ -257,7 +257,11 @@ class LeaseSource(Source, Generic[Lease]):
         finished, refused = self.leases.finished(), self.leases.refused()
         try:
             if finished:
-                done = await self._acknowledge(self._of(finished))
+                self._under_way = frozenset(finished)
+                try:
+                    done = await self._acknowledge(self._of(finished))
+                finally:
+                    self._under_way = ()
                 self.leases.drop(done)
                 whole = len(done) == len(finished)
             if refused:
@@ -273,9 +277,13 @@ class LeaseSource(Source, Generic[Lease]):
         return {offset: self.leases.held[offset] for offset in offsets}
 
     async def _keep(self) -> None:
-        """Extends what is held, at a third of a lease."""
+        """Extends what is held, at a third of a lease, counted from when the last extension that succeeded began. One that fails, or is
+        not answered within a third, is tried again at once: waiting another third would let the leases run out after a single one."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self.lease_seconds / 3
         while True:
-            await asyncio.sleep(self.lease_seconds / 3)
+            await asyncio.sleep(max(due - loop.time(), self.lease_seconds / 60))
+            due = loop.time() + self.lease_seconds / 3
             if not self.leases.held:
                 continue
             try:
@@ -283,14 +291,16 @@ class LeaseSource(Source, Generic[Lease]):
                     lost = await self._extend(dict(self.leases.held))
             except self._for_now as error:
                 self._keeping.failed(error)
+                due = loop.time()
                 continue
             except Exception as error:  # a defect: without leases there would be duplicates for ever, and nobody would know why
                 if self._intake is not None:
                     self._intake.failed(error)
                 raise
             self._keeping.worked()
-            # Acknowledged meanwhile is not lost
-            if lost := [offset for offset in lost if offset in self.leases.held]:
+            # Acknowledged meanwhile is not lost. Nor is what is being acknowledged: it may be gone because of that, which the answer to the
+            # acknowledgement says; that of the extension may come first
+            if lost := [offset for offset in lost if offset in self.leases.held and offset not in self._under_way]:
                 self._lose(lost)
 
     def _lose(self, offsets: Collection[int]) -> None:

@@ -62,6 +62,7 @@ class Source(ABC):
     ``stop`` once. A source object is not reused after ``stop``.
     """
 
+    lost = 0  # leases (of records, of shards) that ran out or were taken by somebody else while records of them were in flight
     finite = False  # a finite source ends its run: ``fetch`` raises EndOfSource after its last record
 
     @abstractmethod

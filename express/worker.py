@@ -136,7 +136,7 @@ def _part(route: Route, program: Program | Switchboard | None, problems: list[st
     dead_letter = _sink(route.dead_letter, route.dead_letter_options, problems)
     if source is None or program is None or len(problems) > before:
         return None
-    return Part(route, program, source, sink, dead_letter, PipelineMetrics(route.name, source.lag))
+    return Part(route, program, source, sink, dead_letter, PipelineMetrics(route.name, source.lag, lambda: source.lost))
 
 
 def _opened(route: Route, program: Switchboard) -> Part:

@@ -155,6 +155,7 @@ def _pipeline_counts(pipelines: Iterable[PipelineMetrics], latest: Snapshot) -> 
     again = CounterMetricFamily("express_execution_retries", "Executions that were tries after a record's first.", labels=["pipeline"])
     filtered = CounterMetricFamily("express_events_filtered", "Records that the filter does not let through.", labels=["pipeline"])
     same = CounterMetricFamily("express_events_duplicate", "Records that were not run: another one was the same.", labels=["pipeline"])
+    lost = CounterMetricFamily("express_leases_lost", "Leases that ran out while their records were in flight.", labels=["pipeline"])
     behind = GaugeMetricFamily("express_commit_lag", "Records taken that no committed position covers yet.", labels=["pipeline"])
     lag = GaugeMetricFamily("express_source_lag", "Records behind the newest of a partition held.", labels=["topic", "partition"])
     lags: dict[tuple[str, int], int] = {}
@@ -165,13 +166,14 @@ def _pipeline_counts(pipelines: Iterable[PipelineMetrics], latest: Snapshot) -> 
         filtered.add_metric([pipeline.name], figures.filtered)
         same.add_metric([pipeline.name], figures.duplicates)
         again.add_metric([pipeline.name], figures.reruns)
+        lost.add_metric([pipeline.name], figures.lost)
         behind.add_metric([pipeline.name], figures.commit_lag)
         for partition, count in figures.lag.items():
             # Two pipelines may read one topic, each with its group: the one that is further behind counts.
             lags[partition] = max(count, lags.get(partition, 0))
     for (topic, number), count in lags.items():
         lag.add_metric([topic, str(number)], count)
-    return iter((records, inflight, dead, filtered, same, again, behind, lag))
+    return iter((records, inflight, dead, filtered, same, again, lost, behind, lag))
 
 
 class _Family:

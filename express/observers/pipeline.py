@@ -18,6 +18,10 @@ def _no_lag() -> Mapping[tuple[str, int], int]:
     return {}
 
 
+def _none_lost() -> int:
+    return 0
+
+
 class PipelineMetrics:
     """Written by the dispatcher on the event loop, read by the exposition and the progress bar on the same loop: no lock.
 
@@ -30,15 +34,16 @@ class PipelineMetrics:
     - ``commit_lag``: records taken that the committed positions do not cover yet, finished or not; as of the last commit tick
     - ``filtered``: records that the pipeline's filter does not let through; ``duplicates``: records of which another one was the same
     - ``reruns``: what counts executions that were tries after the first; None where nothing is tried again
+    - ``lost``: leases that ran out while their records were in flight; what ``Source.lost`` says, asked when somebody looks
     - ``lag``: what ``Source.lag`` says, asked when somebody looks
     """
 
     __slots__ = (
         "aborted", "commit_lag", "commits", "dead_letters", "duplicates", "event_seconds", "filtered", "in_flight", "in_flight_bytes",
-        "lag", "name", "poison", "reruns", "results", "source_records",
+        "lag", "lost", "name", "poison", "reruns", "results", "source_records",
     )  # fmt: skip
 
-    def __init__(self, name: str, lag: Callable[[], Mapping[tuple[str, int], int]] = _no_lag) -> None:
+    def __init__(self, name: str, lag: Callable[[], Mapping[tuple[str, int], int]] = _no_lag, lost: Callable[[], int] = _none_lost) -> None:
         self.name = name
         self.source_records = 0
         self.in_flight = 0
@@ -53,4 +58,4 @@ class PipelineMetrics:
         self.duplicates = 0
         self.reruns: Reruns | None = None
         self.event_seconds = Histogram()
-        self.lag = lag
+        self.lag, self.lost = lag, lost

@@ -38,6 +38,7 @@ class PipelineFigures(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
     dead_letters: int
     commit_lag: int
+    lost: int
     reruns: int
     filtered: int
     duplicates: int
@@ -91,6 +92,7 @@ def _pipeline(metrics: PipelineMetrics) -> PipelineFigures:
         in_flight=metrics.in_flight,
         dead_letters=metrics.dead_letters,
         commit_lag=metrics.commit_lag,
+        lost=metrics.lost(),
         filtered=metrics.filtered,
         duplicates=metrics.duplicates,
         reruns=0 if metrics.reruns is None else metrics.reruns.executions,

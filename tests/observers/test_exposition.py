@@ -34,6 +34,7 @@ PROMISED = {
     "express_source_records_total": {"pipeline"},
     "express_source_lag": {"topic", "partition"},
     "express_commit_lag": {"pipeline"},
+    "express_leases_lost_total": {"pipeline"},
     "express_dead_letters_total": {"pipeline"},
     "express_events_filtered_total": {"pipeline"},
     "express_events_duplicate_total": {"pipeline"},
