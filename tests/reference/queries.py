@@ -184,6 +184,24 @@ def _filter(items: Any, function: Any) -> Any:
     return None if items is None else Functions.filter(_each(items), function)
 
 
+def _sort(items: Any, comparator: Any = None) -> Any:
+    """``$sort``, for which jsonata-python takes false as a number."""
+    items = items if isinstance(items, list) or items is None else [items]
+    if (
+        items is not None
+        and len(items) > 1
+        and comparator is None
+        and not _all_numbers(items)
+        and not all(isinstance(i, str) for i in items)
+    ):
+        raise ValueError("neither numbers only nor texts only")
+    return Functions.sort(items, comparator)
+
+
+def _all_numbers(items: list[Any]) -> bool:
+    return all(isinstance(each, int | float) and not isinstance(each, bool) for each in items)
+
+
 def _each(items: Any) -> list[Any]:
     return [Utils.NULL_VALUE if each is None else each for each in items] if isinstance(items, list) else [items]
 
@@ -238,4 +256,5 @@ FUNCTIONS = {
     "distinct": _distinct,
     "map": _map,
     "filter": _filter,
+    "sort": _sort,
 }
