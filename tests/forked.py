@@ -6,6 +6,7 @@ second of processor time.
 
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 import os
@@ -59,6 +60,7 @@ def _child(arguments: list[str], cwd: str, environment: dict[str, str], streams:
     sys.stderr = sys.__stderr__ = io.TextIOWrapper(  # type: ignore[misc]
         open(2, "wb", 0, closefd=False), "utf-8", "backslashreplace", write_through=True  # noqa: SIM115
     )  # fmt: skip
+    gc.freeze()  # a collection would touch, and so copy, everything that was imported
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)

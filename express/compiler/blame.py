@@ -79,7 +79,7 @@ class Blame:
             if self._metrics is not None:
                 if not line.place.counted:
                     self._metrics.failed(line.place.number, "States.Runtime" if failure is None else failure.error)
-                for passed in line.passed:
+                for passed in _entered(line):
                     self._metrics.seconds[passed].counts[0] += 1
                 if not line.place.left:
                     self._metrics.seconds[line.place.number].observe(perf_counter() - head.tb_frame.f_locals["since"])
@@ -193,6 +193,13 @@ class Blame:
         place = line.place
         number = self._event_ids.get(place.location, 2)
         return f"An error occurred while executing the state '{place.name}' (entered at the event id #{number}). {sentence}"[:LONGEST_CAUSE]
+
+
+def _entered(line: Line) -> tuple[int, ...]:
+    """The states passed before the failure of ``line``. What a state gave may be measured later than where it was left: those that
+    the data has gone through since then were not entered."""
+    number = line.place.number
+    return line.passed[: line.passed.index(number) + 1] if line.place.left and number in line.passed else line.passed
 
 
 def _raised_in(traceback: TracebackType | None) -> str:

@@ -167,6 +167,15 @@ def paths(node: Any, root: str) -> Iterator[Path]:
             yield from paths(inner, root)
 
 
+def may_fail(node: Expression) -> bool:
+    """Whether computing an expression can fail: whatever is not written in the definition as it is."""
+    if isinstance(node, ObjectTemplate):
+        return any(may_fail(inner) for _, inner in node.fields)
+    if isinstance(node, ArrayTemplate):
+        return any(may_fail(inner) for inner in node.items)
+    return not isinstance(node, Literal)
+
+
 def queries(node: Any) -> Iterator[Jsonata]:
     """All JSONata below a node, but not that of the machines inside it."""
     if isinstance(node, Jsonata):

@@ -68,8 +68,8 @@ def _put(frame: Frame, state: Pass, scope: data.Scope) -> assigning.Assigned:
     """A Pass of JSONPath: its result, Assign, ResultPath, OutputPath."""
     inner = shaping.effective(frame, state, scope)
     result = _passed(frame, state, inner)
-    if any(data.paths(state.assign, "$")):
-        result = shaping.held(frame, result)
+    if any(data.paths(state.assign, "$")) or (state.parameters is not None and any(data.may_fail(node) for _, node in state.assign)):
+        result = shaping.held(frame, result)  # Parameters come first: what they fail with is the state's failure
     later = (state.parameters, state.output_path)
     received = inner.on(flat(result.piece))
     assigned = assigning.assign(frame, state, state.assign, received, result.size, later=later)

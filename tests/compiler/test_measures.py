@@ -10,7 +10,7 @@ import pytest
 
 import express
 from express.testing import VirtualClock
-from tests.compiler.machines import choice, counts, machine, map_, pass_, run, task
+from tests.compiler.machines import choice, counts, failure, machine, map_, pass_, run, task
 
 Compiled = Callable[..., express.Program]
 
@@ -156,3 +156,14 @@ def test_without_metrics_nothing_is_measured(compiled: Compiled) -> None:
     assert program.metrics is None
     assert "clock()" not in program.source
     assert run(program, {}).status == "SUCCEEDED"
+
+
+def test_a_state_that_is_measured_late_is_the_last_that_was_entered(compiled: Compiled) -> None:
+    definition = machine(
+        Grow=pass_(Parameters={"a.$": "$.a", "b.$": "$.a"}, Next="Look"),
+        Look=choice({"Variable": "$.c", "IsPresent": True, "Next": "End"}, default="End"),
+        End=pass_(),
+    )
+    program = compiled(definition)
+    assert failure(program, {"a": "x" * 200_000})[0] == "States.DataLimitExceeded"
+    assert counts(program) == {"Grow": 1, "Look": 0, "End": 0}

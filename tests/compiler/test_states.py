@@ -492,3 +492,10 @@ def test_what_is_never_reached_may_look_at_the_input_of_the_execution(compiled: 
     program = compiled(machine(C={"Type": "Choice", **ways}, S={"Type": "Succeed"}))
     execution = None if program.anonymous else Execution(program, None, 0.0, 300.0)
     assert program.process(b'{"n": 1}', execution) == b'{"n":1}'
+
+
+def test_what_parameters_fail_with_is_the_failure_whatever_assign_would_fail_with(compiled: Compiled) -> None:
+    fields = {"Parameters": {"a.$": "States.ArrayRange(1, $.n, 3)"}, "Assign": {"v.$": "States.Hash('a', 'CRC')"}}
+    program = compiled(machine(P=pass_(**fields)))
+    assert failure(program, {})[0] == "States.Runtime"
+    assert failure(program, {"n": 2})[0] == "States.IntrinsicFailure"

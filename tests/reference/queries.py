@@ -206,6 +206,14 @@ def _each(items: Any) -> list[Any]:
     return [Utils.NULL_VALUE if each is None else each for each in items] if isinstance(items, list) else [items]
 
 
+def _format_number(value: Any, picture: Any, options: Any = None) -> Any:
+    """``$formatNumber``, which rounds halves to even; jsonata-python rounds them up."""
+    if isinstance(value, float) and options is None and "e" not in picture:
+        value = round(value * (100 if "%" in picture else 1), len(re.findall("[0#]", picture.partition(".")[2])))
+        value = value / 100 if "%" in picture else value
+    return Functions.format_number(value, picture, options)
+
+
 def _distinct(values: Any) -> Any:
     """``$distinct``, for which jsonata-python takes true and 1 as the same."""
     if not isinstance(values, list) or len(values) < 2:
@@ -257,4 +265,5 @@ FUNCTIONS = {
     "map": _map,
     "filter": _filter,
     "sort": _sort,
+    "formatNumber": _format_number,
 }
