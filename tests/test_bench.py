@@ -11,6 +11,7 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 FEW = {
     "evaluator.py": ("--events", "50", "--repeats", "1"),
+    "http_task.py": ("--count", "200", "--repeats", "1"),
     "jsonata.py": ("--repeats", "1"),
     "parked.py": ("500",),
     "pipeline.py": ("--count", "2000", "--repeats", "1"),
