@@ -327,8 +327,8 @@ def main() -> int:
             producing_ended = time.time()
             faults.stop()
             say(f"no more faults; {len(run.events):,} events written, {len(run.ledger.terminals):,} ended")
-            run.until_everything_has_ended(240.0)
-            run.until_committed(90.0)
+            run.until_everything_has_ended(300.0)
+            run.until_committed(180.0)
             say("everything has ended")
             for member in run.members.values():
                 member.signal(signal.SIGTERM)
@@ -345,6 +345,7 @@ def main() -> int:
                 for each in stood
                 if each.seconds > FROZEN
             ]
+            run.keep = bool(verdict.violations)
     finally:
         if proxy is not None:
             proxy.close()

@@ -245,7 +245,7 @@ def _blame(ledger: Ledger, faults: list[Fault], in_flight: int, violations: list
     for each in (*begun.values(), *committed.values()):
         each.sort()
     for fault in faults:
-        fault.in_flight = fault.in_flight or in_flight
+        fault.in_flight, fault.completed, fault.duplicates = fault.in_flight or in_flight, 0, 0
         for partition in fault.partitions:
             own, before = begun[partition], bisect_right(committed[partition], fault.milliseconds)
             last = committed[partition][before - 1] if before else 0

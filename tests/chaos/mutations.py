@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 PROJECT = Path(__file__).parent.parent.parent
 RECORD = PROJECT / "docs" / "mutations.md"
+NOBODY = "**nobody**"
 SEEDS = "300"  # of the simulation, for each mutation
 PATIENCE = 420  # seconds for the tests of one mutation, each target; one that hangs has noticed, too
 
@@ -293,31 +294,39 @@ def noticed(root: Path, test: str) -> tuple[bool, str]:
     return False, ""
 
 
-def written(rows: Sequence[tuple[Mutation, list[str], list[str]]], seconds: float) -> str:
-    caught = sum(bool(by) for _, by, _ in rows)
-    lines = [
-        "# Planted bugs",
-        "",
-        "Written by `python -m tests.chaos.mutations`. Each bug is planted alone in a copy of the tree (`tests/chaos/mutations.py`",
-        f"has the exact text), then the tests named there run until the first of them fails; the simulation with {SEEDS} of its seeds.",
-        "",
-        f"**{caught} of {len(rows)} are noticed** ({seconds / 60:.0f} minutes, {time.strftime('%Y-%m-%d', time.gmtime())}).",
-        "",
-        "| planted | noticed by |",
-        "|---|---|",
-    ]
-    for mutation, by, silent in rows:
-        found = "<br>".join(f"`{name.removeprefix('tests/')}`" for name in by) or "**nobody**"
-        if silent and by:
-            found += f"<br>not by `{'`, `'.join(name.removeprefix('tests/') for name in silent)}`"
-        lines.append(f"| {mutation.name} | {found} |")
-    return "\n".join(lines) + "\n"
+def row(mutation: Mutation, by: Sequence[str], silent: Sequence[str]) -> str:
+    found = "<br>".join(f"`{name.removeprefix('tests/')}`" for name in by) or NOBODY
+    if silent and by:
+        found += f"<br>not by `{'`, `'.join(name.removeprefix('tests/') for name in silent)}`"
+    return f"| {mutation.name} | {found} |"
+
+
+def recorded(rows: Mapping[str, str]) -> str:
+    """The record with these rows, by the names of their mutations; those that were not run are as they were."""
+    before = RECORD.read_text().splitlines() if RECORD.exists() else []
+    known = {line.split(" | ")[0].removeprefix("| "): line for line in before if line.startswith("| ")} | dict(rows)
+    lines = [known[mutation.name] for mutation in MUTATIONS if mutation.name in known]
+    noticed_ones = sum(NOBODY not in line for line in lines)
+    return "\n".join(
+        [
+            "# Planted bugs",
+            "",
+            "Written by `python -m tests.chaos.mutations`. Each bug is planted alone in a copy of the tree (`tests/chaos/mutations.py`",
+            f"has the exact text), then the tests named there run until the first of them fails; the simulation with {SEEDS} of its seeds.",
+            "",
+            f"**{noticed_ones} of {len(lines)} are noticed** (last run {time.strftime('%Y-%m-%d', time.gmtime())}).",
+            "",
+            "| planted | noticed by |",
+            "|---|---|",
+            *lines,
+            "",
+        ]
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.mutations", description=__doc__)
-    parser.add_argument("words", nargs="*", help="only those whose name has one of these words; then nothing is written")
-    parser.add_argument("--seeds", default=SEEDS, help="of the simulation")
+    parser.add_argument("words", nargs="*", help="only those whose name has one of these words; the others' rows stay")
     chosen = parser.parse_args()
     wanted = [each for each in MUTATIONS if not chosen.words or any(word in each.name for word in chosen.words)]
     rows: list[tuple[Mutation, list[str], list[str]]] = []
@@ -339,8 +348,7 @@ def main() -> int:
                     print(f"         not by {found or test}", flush=True)
     survivors = [mutation.name for mutation, by, _ in rows if not by]
     print(f"{len(rows) - len(survivors)} of {len(rows)} noticed" + "".join(f"\nsurvived: {name}" for name in survivors))
-    if not chosen.words:
-        RECORD.write_text(written(rows, time.monotonic() - began))
+    RECORD.write_text(recorded({mutation.name: row(mutation, by, silent) for mutation, by, silent in rows}))
     return 1 if len(survivors) * 20 > len(rows) else 0
 
 

@@ -29,7 +29,6 @@ class Way:
         self.whole = asyncio.Event()
         self.whole.set()
         self.half_open = False
-        self._tasks: set[asyncio.Task[None]] = set()
         self._upstreams: set[asyncio.StreamWriter] = set()
 
     def set(self, latency: float, jitter: float, cut: bool, half_open: bool) -> None:
@@ -44,19 +43,20 @@ class Way:
         self.half_open = half_open
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         other: asyncio.StreamWriter | None = None
+        passing: set[asyncio.Task[None]] = set()
         try:
             await self.whole.wait()
             away, other = await asyncio.open_connection("127.0.0.1", self.upstream)
             self._upstreams.add(other)
-            await asyncio.gather(self._pass(reader, other), self._pass(away, writer))
+            passing = {asyncio.create_task(self._pass(reader, other)), asyncio.create_task(self._pass(away, writer))}
+            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
         except OSError:
             pass
         finally:
-            self._tasks.discard(task)
+            for task in passing:
+                task.cancel()
+            await asyncio.gather(*passing, return_exceptions=True)
             if other is not None:
                 self._upstreams.discard(other)
                 other.transport.abort()

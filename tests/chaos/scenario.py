@@ -53,6 +53,7 @@ class Load:
         self.servers = servers or kafka.servers
         self._producing: _Producing | None = None
         self._starts = 0
+        self.keep = False  # the logs of the members, although all went well
 
     def __enter__(self) -> Self:
         self.ledger.start()
@@ -65,7 +66,7 @@ class Load:
             if member.process.poll() is None:
                 member.kill()
         self.ledger.stop()
-        if kind is None:
+        if kind is None and not self.keep:
             for file in self.folder.iterdir():
                 file.unlink()
             self.folder.rmdir()
