@@ -59,8 +59,8 @@ def storm(kafka: Kafka) -> list[str]:
             leaving: list[Member] = []
             while time.monotonic() - began < seconds:
                 if there:
-                    run.members["guest"].signal(signal.SIGTERM)
-                    leaving.append(run.members["guest"])
+                    leaving.append(run.members.pop("guest"))
+                    leaving[-1].signal(signal.SIGTERM)
                 else:
                     run.start("guest")
                 there, changes = not there, changes + 1
@@ -74,7 +74,7 @@ def storm(kafka: Kafka) -> list[str]:
         found = [violation for violation in verdict.violations if "no fault explains" not in violation]
         if verdict.duplicates > 0.005 * verdict.events:
             found.append(f"{verdict.duplicates} duplicates of {verdict.events} events")
-        if any(codes):
+        if any(code not in (0, -signal.SIGTERM) for code in codes):  # or before it had begun to listen to signals
             found.append(f"guests ended with {codes}")
         if every >= 5 and stormy < 0.5 * calm:
             found.append(f"{stormy:.0f} events/s in the storm, {calm:.0f} in the calm")
