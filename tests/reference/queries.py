@@ -82,16 +82,18 @@ def _filled(value: Any, bindings: dict[str, Any]) -> Any:
 
 
 def _bindings(states: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-    """JavaScript knows one type of number: 1.0 is 1."""
-    return {name: Utils.NULL_VALUE if each is None else _whole_numbers(each) for name, each in {**variables, "states": states}.items()}
+    return {name: _of_javascript(each) for name, each in {**variables, "states": states}.items()}
 
 
-def _whole_numbers(value: Any) -> Any:
+def _of_javascript(value: Any) -> Any:
+    """JavaScript knows one type of number: 1.0 is 1. And null is a value: what the library takes None for depends on where it finds it."""
+    if value is None:
+        return Utils.NULL_VALUE
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {name: _whole_numbers(each) for name, each in value.items()}
-    return [_whole_numbers(each) for each in value] if isinstance(value, list) else value
+        return {name: _of_javascript(each) for name, each in value.items()}
+    return [_of_javascript(each) for each in value] if isinstance(value, list) else value
 
 
 def _evaluated(text: str, bindings: dict[str, Any]) -> Any:
