@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from express import addresses, batches, connections, filtering, registry, reruns
+from express import addresses, batches, connections, dedup, filtering, registry, reruns
 from express.addresses import Address
 from express.batches import BatchLimits
 from express.dead_letter_limit import DeadLetterLimit
+from express.dedup import Dedup
 from express.documents import Document, Duration, Field, Reader, Size, field_text
 from express.errors import ConfigurationError, MissingFile, UnreadableFile
 from express.options import (
@@ -35,6 +36,7 @@ from express.units import size_text
 
 DEFAULT_OPS = "127.0.0.1:9464"
 DEFAULT_API = "127.0.0.1:8083"
+MEMORIES = {"sqlite": "express.dedup.sqlite", "redis": "express.dedup.redis"}  # where it may be kept what was completed
 LARGEST_WINDOW = 1_000_000  # executions that a dead-letter limit looks back on
 REDRIVEN = ("sqs",)  # sources that decide by themselves what becomes of a record that failed
 SHORTEST_TOKEN = 16  # characters: anything shorter is guessed
@@ -83,6 +85,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     dead_letter: str | None = None
     dead_letter_limit: DeadLetterLimit | None = None
     filter: Any = None
+    dedup: Dedup | None = None
     batch: BatchLimits | None = None
     retry: Retry | None = None
     order: Order = "unordered"
@@ -162,6 +165,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     commit_every: float
     drain: float
     pipe: Pipe = Pipe()
+    memory: tuple[Address, AnyConnection | None] | None = None
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -382,7 +386,8 @@ class _Validation:
             dead_letter=dead_letter[0] if dead_letter else None,
             dead_letter_options=self._sink_options(name, dead_letter, True),
             dead_letter_limit=pipeline.dead_letter_limit,
-            pipe=Pipe(filter=pipeline.filter, batch=pipeline.batch, retry=pipeline.retry),
+            memory=None if pipeline.dedup is None else self._address((*field, "dedup", "store"), MEMORIES, "store", pipeline.dedup.store),
+            pipe=Pipe(filter=pipeline.filter, dedup=pipeline.dedup, batch=pipeline.batch, retry=pipeline.retry),
             order=pipeline.order,
             in_flight=pipeline.in_flight,
             commit_every=pipeline.commit_every,
@@ -394,6 +399,10 @@ class _Validation:
         if pipeline.retry is not None:
             for part, sentence in reruns.problems(pipeline.retry):
                 self._problem((*field, "retry", part), sentence)
+        if pipeline.dedup is not None:
+            for part, sentence in dedup.problems(pipeline.dedup, pipeline.order):
+                self._problem((*field, "dedup", part), sentence)
+            self._address((*field, "dedup", "store"), MEMORIES, "store", pipeline.dedup.store)
         if pipeline.batch is not None:
             for part, sentence in batches.problems(pipeline.batch, pipeline.in_flight.records, self._settings.limits.payload):
                 self._problem((*field, "batch", part), sentence)
@@ -448,7 +457,7 @@ class _Validation:
         if (checkpoint := address.options.get("checkpoint")) and not checkpoint.startswith("dynamodb:"):
             anchored = {**address.options, "checkpoint": str(self._configuration.directory / checkpoint)}
             address = msgspec.structs.replace(address, options=anchored)
-        if address.scheme in ("file", "queue") and not address.servers:
+        if address.scheme in ("file", "queue", "sqlite") and not address.servers:
             path = str(self._configuration.directory / address.name)
             return msgspec.structs.replace(address, name=path), None
         options = dict(address.options)

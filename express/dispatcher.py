@@ -11,8 +11,9 @@ gets behind a committed position on these paths and no other:
 4. a former owner did 1, 2 or 3, and the committed metadata says so (``Tracker.deliver`` skips it)
 5. there never was such a record: gaps between the delivered offsets
 6. the pipeline's filter does not let it through
+7. the same event was completed before, and its result was acknowledged
 
-All of 1 to 3 and 6 end in ``Endings._finish``, the one place that calls ``Tracker.finish`` (a batch: for all of its records); every commit
+All of 1 to 3, 6 and 7 end in ``Endings._finish``, the one place that calls ``Tracker.finish`` (a batch: for all its records); every commit
 is made by ``Committer._send``, the one place that calls ``Source.commit``, from ``Tracker.position``, which never passes an offset that is
 not finished. ABORTED executions, dead letters that were rejected, failures without a dead letter, and what an assignment ends after it was
 fenced do not finish anything.
@@ -30,6 +31,7 @@ import msgspec
 from express.batches import Batcher
 from express.committer import Committer
 from express.dead_letter_limit import DeadLetterLimit
+from express.dedup.window import Remembered, Window
 from express.endings import Endings
 from express.errors import PipelineStopped
 from express.evaluation import Evaluation, Workload
@@ -98,6 +100,7 @@ class Dispatcher:
         kind: str = "memory",
         order: Order = "unordered",
         pipe: Pipe | None = None,
+        memory: Remembered | None = None,
     ) -> None:
         self.name, self.source, self.metrics = name, source, metrics
         self.limits = limits = limits or Limits()
@@ -111,6 +114,10 @@ class Dispatcher:
         )  # fmt: skip
         self._batched = pipe.batch is not None
         self._gate = None if pipe.filter is None else Gate(Filter(pipe.filter, kind, limits.payload), self._endings, metrics)
+        self._window: Window | None = None
+        if memory is not None:
+            self._window = Window(memory, self._endings, metrics, self._run_soon, lambda: self._over, self._fail)
+            self._endings.remember = self._window.ended
         self._batcher: Batcher | None = None
         if pipe.batch is not None:
             self._batcher = Batcher(pipe.batch, limits.payload, self._endings, self._run_one, by_key=order == "key")
@@ -174,6 +181,8 @@ class Dispatcher:
         """Sinks first: nothing is taken before it can be written."""
         try:
             await self._endings.start()
+            if self._window is not None:
+                await self._window.start()
             await self.source.start(self)
         except BaseException:
             await self._in_time(CLOSING, *(each.stop() for each in self._parts()))
@@ -216,8 +225,8 @@ class Dispatcher:
         await self._in_time(CLOSING, *(each.stop() for each in self._parts()))
         self._started = False
 
-    def _parts(self) -> list[Sink | Source]:
-        return [*self._endings.sinks(), self.source]
+    def _parts(self) -> list[Sink | Source | Window]:
+        return [*self._endings.sinks(), self.source, *([] if self._window is None else [self._window])]
 
     @property
     def _over(self) -> bool:
@@ -261,6 +270,8 @@ class Dispatcher:
             lane.closing = True
             if lane.turns is not None:
                 self._release(lane.assignment, lane.turns.give_up())
+            if self._window is not None:
+                self._release(lane.assignment, self._window.give_up(lane))
             for pause in list(lane.pausing):
                 self._executor.abort(pause)
         self._notice()
@@ -273,7 +284,12 @@ class Dispatcher:
                 self._executor.abort(execution)
         self._endings.hand_over()
         if any(lane.assignment.in_flight for lane in lanes) and not self._endings.gone:
-            await self._in_time(max(FLUSH, deadline - loop.time()), self._endings.flush())
+            await self._in_time(max(FLUSH, deadline - loop.time()), self._flush())
+
+    async def _flush(self) -> None:
+        await self._endings.flush()
+        if self._window is not None:
+            await self._window.flush()
 
     def _fence(self, assignments: Sequence[Assignment]) -> None:
         """From here on nothing of these is committed or counted."""
@@ -282,6 +298,8 @@ class Dispatcher:
                 lane.closing = True  # giving up an execution of it must not be the turn of the next one of its key
                 if self._batcher is not None:
                     self._batcher.forget(lane)
+                if self._window is not None:
+                    self._window.forget(assignment)
                 self._abandoned += assignment.tracker.unfinished()
             assignment.fenced = True
         self._committer.measure()
@@ -315,6 +333,8 @@ class Dispatcher:
         for lane, messages in taken:
             if self._gate is not None:
                 messages = await self._gate.through(lane, messages)
+            if self._window is not None:
+                messages = await self._window.through(lane, messages)
             if self._batcher is not None:
                 messages = await self._batcher.gather(lane, messages)
             index = 0
@@ -325,6 +345,11 @@ class Dispatcher:
                     break
                 index = self._evaluation.step(lane, messages, index)
                 await asyncio.sleep(0)
+
+    async def _run_soon(self, lane: Lane, message: Message) -> None:
+        """A record that waited outside of the batches."""
+        for each in (message,) if self._batcher is None else await self._batcher.gather(lane, (message,)):
+            self._run_one(lane, each)
 
     def _run_one(self, lane: Lane, message: Message) -> None:
         """Something that waited to begin: begins, or is given up."""

@@ -53,6 +53,8 @@ class Endings:
         self._release, self._fail = release, fail
         self._batched = batched
         self._watch = None if limit is None else Watch(limit)
+        # Told of what was acknowledged, and whether these are results; answers by ``settled``
+        self.remember: Callable[[Sequence[Entry], bool], None] | None = None
         self.put = self._results_acknowledged if sink is None else sink.put
         self.dumps: Callable[[Any], bytes | None] = (lambda _: None) if sink is None else dumps
         self.workflow_header: Header = ("express-workflow", workflow.name.encode())
@@ -158,10 +160,23 @@ class Endings:
     # --- What the sinks call --------------------------------------------------------------------------------------------------
 
     def _results_acknowledged(self, entries: Sequence[Entry]) -> None:
-        self._metrics.results += self._settle(entries)
+        if self.remember is None:
+            self._metrics.results += self._settle(entries)
+        else:
+            self.remember(entries, True)
 
     def _letters_acknowledged(self, entries: Sequence[Entry]) -> None:
-        self._metrics.dead_letters += self._settle(entries)
+        if self.remember is None:
+            self._metrics.dead_letters += self._settle(entries)
+        else:
+            self.remember(entries, False)
+
+    def settled(self, entries: Sequence[Entry], completed: bool) -> None:
+        """What ``remember`` was told of is remembered."""
+        if completed:
+            self._metrics.results += self._settle(entries)
+        else:
+            self._metrics.dead_letters += self._settle(entries)
 
     def _result_rejected(self, entry: Entry, reason: str) -> None:
         self._bury(entry.assignment, entry.message, Outcome("FAILED", None, dead_letters.RESULT_REJECTED, reason))

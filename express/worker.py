@@ -20,6 +20,8 @@ from express.api.operations import Operations
 from express.api.serving import Serving
 from express.api.switchboard import Switchboard
 from express.config import Configuration, Route, Workflow, connections_of, validate
+from express.dedup import opening
+from express.dedup.window import Remembered
 from express.dispatcher import Dispatcher, Summary
 from express.errors import ConfigurationError, DefinitionError, Problem
 from express.executor import Executor
@@ -54,6 +56,7 @@ class Part(msgspec.Struct, frozen=True):
     sink: Sink | None
     dead_letter: Sink | None
     metrics: PipelineMetrics
+    memory: Remembered | None = None
 
 
 def work(worker: Worker) -> list[Summary]:
@@ -134,9 +137,21 @@ def _part(route: Route, program: Program | Switchboard | None, problems: list[st
         problems += error.problems
     sink = _sink(route.sink, route.sink_options, problems)
     dead_letter = _sink(route.dead_letter, route.dead_letter_options, problems)
+    memory = _memory(route, problems)
     if source is None or program is None or len(problems) > before:
         return None
-    return Part(route, program, source, sink, dead_letter, PipelineMetrics(route.name, source.lag, lambda: source.lost))
+    return Part(route, program, source, sink, dead_letter, PipelineMetrics(route.name, source.lag, lambda: source.lost), memory)
+
+
+def _memory(route: Route, problems: list[str]) -> Remembered | None:
+    """What a pipeline that looks for duplicates remembers by, opened."""
+    if route.pipe.dedup is None or route.memory is None:
+        return None
+    try:
+        return opening.opened(route.pipe.dedup, *route.memory, route.name, route.workflow, route.dead_letter_options.max_bytes)
+    except ConfigurationError as error:
+        problems += error.problems
+        return None
 
 
 def _opened(route: Route, program: Switchboard) -> Part:
@@ -249,6 +264,7 @@ class Worker:
             scheme,
             route.order,
             route.pipe,
+            part.memory,
         )
 
     async def _main_loop(self) -> list[Summary]:

@@ -10,6 +10,7 @@ import orjson
 
 from consumers.memory import Log, MemorySource
 from express.clock import Clock
+from express.dedup.window import Remembered
 from express.dispatcher import Dispatcher, Limits, Summary
 from express.executor import Executor
 from express.observers.pipeline import PipelineMetrics
@@ -96,6 +97,7 @@ class Pipeline:
         seconds: float = 300.0,
         order: Order = "unordered",
         pipe: Pipe | None = None,
+        memory: Remembered | None = None,
         **limits: Any,
     ) -> None:
         self.log = log or Log("orders", partitions)
@@ -116,6 +118,7 @@ class Pipeline:
             Limits(**{"commit_every": 0.02, "drain": 1.0, **limits}),
             order=order,
             pipe=pipe,
+            memory=memory,
         )
         self.task: asyncio.Task[Summary] | None = None
 

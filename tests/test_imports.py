@@ -119,9 +119,25 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime",
         "express.units",
     },
-    "express.pipes": {"express.batches", "express.reruns"},
+    "express.redis": {"express.addresses", "express.options"},  # what the Redis source, the Redis sink and the memory in Redis share
+    "express.dedup": {
+        "express.addresses",
+        "express.clock",
+        "express.documents",
+        "express.endings",
+        "express.lane",
+        "express.observers",
+        "express.options",
+        "express.program",
+        "express.redis",
+        "express.runtime",
+        "express.sinks",
+        "express.sources",
+    },
+    "express.pipes": {"express.batches", "express.dedup", "express.reruns"},
     "express.committer": {"express.commits", "express.observers", "express.sources"},
     "express.dispatcher": {
+        "express.dedup",
         "express.batches",
         "express.filtering",
         "express.gate",
@@ -142,11 +158,11 @@ ROOMS: dict[str, set[str]] = {
     # how it is started
     "express.registry": {"express.addresses", "express.options", "express.sinks", "express.sources"},
     "express.queue": set(),  # the file of an embedded queue: its source, its sink and those who send
-    "express.redis": {"express.addresses", "express.options"},  # what the Redis source and the Redis sink share
     "express.kafka_access": set(),
     "express.kafka": {"express.addresses", "express.kafka_access", "express.options"},  # what the Kafka source and the Kafka sink share
     "express.connections": {"express.addresses", "express.options", "express.origins"},
     "express.config": {
+        "express.dedup",
         "express.connections",
         "express.registry",
         "express.documents",
@@ -235,6 +251,7 @@ ROOMS: dict[str, set[str]] = {
         "express.sources",
     },
     "express.worker": {
+        "express.dedup",
         "express.api",
         "express.config",
         "express.functions",
@@ -273,7 +290,7 @@ LIBRARIES: dict[str, set[str]] = {
         "express.kafka_access",
         "express.sinks.kafka",
     },
-    "redis": {"consumers.redis", "express.dlq.redis", "express.redis", "express.sinks.redis"},
+    "redis": {"consumers.redis", "express.dedup.redis", "express.dlq.redis", "express.redis", "express.sinks.redis"},
     "aiobotocore": {"express.aws"},
     "aiohttp": {"express.api", "express.sinks.http", "express.tasks.http", "express.tasks.aws_errors", "express.tasks.remote"},
     "prometheus_client": {"express.observers"},
