@@ -70,7 +70,8 @@ class Evaluation:
         self.step = self._evaluate if program.plain and not in_turn else self._begin
         self._process = program.process if program.plain else None
         self.reruns = None if retry is None else Reruns(retry, executor, self._again)
-        self._ended: Callable[[Lane, Message, Outcome], bool] = self._routed if retry is None else self._routed_or_again
+        # An execution has ended; True when its message waits for another one. Without retries not even a call more
+        self._ended: Callable[[Lane, Message, Outcome], bool | None] = endings.route if retry is None else self._routed_or_again
 
     def _evaluate(self, lane: Lane, messages: Sequence[Message], index: int) -> int:
         """Runs a plain program on messages from ``index`` on until the loop should get a turn; returns where to go on. The hot path."""
@@ -153,7 +154,9 @@ class Evaluation:
         lane.running.discard(execution)
         assert execution.message is not None
         if not self._ended(lane, execution.message, outcome):
-            self._over(lane, execution.message)
+            if lane.turns is not None:
+                self._next(lane, lane.turns, execution.message)
+            self._endings.hand_over_soon()
 
     def _over(self, lane: Lane, message: Message) -> None:
         """Something that waited is through with a message."""
@@ -161,13 +164,8 @@ class Evaluation:
             self._next(lane, lane.turns, message)
         self._endings.hand_over_soon()
 
-    def _routed(self, lane: Lane, message: Message, outcome: Outcome) -> bool:
-        """An execution has ended; True when its message waits for another one."""
-        self._endings.route(lane, message, outcome)
-        return False
-
     def _routed_or_again(self, lane: Lane, message: Message, outcome: Outcome) -> bool:
-        """As ``_routed`` where what failed is tried again. What would be tried again when the pipeline stops comes again instead."""
+        """Where what failed is tried again. What would be tried again when the pipeline stops comes again instead."""
         reruns, endings = self.reruns, self._endings
         assert reruns is not None
         if outcome.status in ("FAILED", "TIMED_OUT") and reruns.failed(lane, message, outcome):
