@@ -16,6 +16,8 @@ from express.compiler.source import Line, Use
 from express.language.model import Index, Name
 from express.runtime.access import Refused
 from express.runtime.failures import ExecutionTimedOut, StateError
+from express.runtime.jsonata import ERROR as QUERY_ERROR
+from express.runtime.jsonata import Query, unforeseen
 from express.runtime.paths import compile_path
 from express.runtime.values import dumps, loads
 from express.runtime.variables import UNSET
@@ -32,6 +34,7 @@ class Blame:
 
     def __init__(self, module: Module, metrics: Any, *, traced: bool = False) -> None:
         self.filename, self._table, self._event_ids, self._plain = module.filename, module.table, module.event_ids, module.plain
+        self._objects = module.objects
         self._projected = frozenset() if module.projection is None else module.projection.states
         self._metrics, self._traced = metrics, traced
 
@@ -156,9 +159,20 @@ class Blame:
             ours = entry.tb_next is None or _raised_in(entry) in SELECT
             explained = isinstance(error, MISSING) and ours and innermost is not None
             failure = self._missing(innermost, entry.tb_frame, execution) if explained and innermost is not None else None
+            if failure is None and innermost is not None and innermost.queries:
+                failure = self._broken(error, entry, innermost)
+                failure.cause = self._cause(line, failure.cause or "")
         if failure is not None and line is not None and failure.state is None and line.place.name:
             failure.state, failure.location = line.place.name, line.place.location
         return failure
+
+    def _broken(self, error: Exception, entry: TracebackType, line: Line) -> StateError:
+        """What was raised in the midst of a JSONata expression, and nobody expected: the expression fails, and says so."""
+        found = _query(entry) or (self._objects[line.queries[0]] if len(set(line.queries)) == 1 else None)
+        if isinstance(found, Query):
+            return found.broken(error)
+        fields = ", ".join(f"'{self._objects[name].field}'" for name in line.queries)
+        return StateError(QUERY_ERROR, f"One of the JSONata expressions specified for the fields {fields} {unforeseen(error)}")
 
     def _missing(self, line: Line, frame: FrameType, execution: Any) -> StateError | None:
         """The failure of the first path of a line that selects nothing."""
@@ -200,6 +214,18 @@ def _entered(line: Line) -> tuple[int, ...]:
     the data has gone through since then were not entered."""
     number = line.place.number
     return line.passed[: line.passed.index(number) + 1] if line.place.left and number in line.passed else line.passed
+
+
+def _query(entry: TracebackType) -> Query | None:
+    """The expression that a function called by generated code was working on, if it knew."""
+    traceback = entry.tb_next
+    while traceback is not None:
+        known = traceback.tb_frame.f_locals
+        for name in ("query", "self"):
+            if isinstance(found := known.get(name), Query):
+                return found
+        traceback = traceback.tb_next
+    return None
 
 
 def _raised_in(traceback: TracebackType | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from express.compiler import data
 from express.compiler.jsonata_code import Code, NotCompiled, Places, compiled
 from express.compiler.jsonata_regex import of_rust
@@ -33,6 +35,7 @@ def expression(node: Jsonata, scope: data.Scope, field: str, expected: str | Non
     type that the field needs: boolean, array, string or number."""
     name = f"{scope.state} {field}"
     query = scope.unit.names.new(name, "_query")
+    scope.unit.nests = scope.unit.nests or _nests(node)
     try:
         found = compiled(node.node, _places(scope, query))
         scope.unit.objects[query] = Query(node.text, field)
@@ -41,8 +44,17 @@ def expression(node: Jsonata, scope: data.Scope, field: str, expected: str | Non
         scope.unit.objects[query] = LibraryQuery(node.text, field, source)
         found = Code(call(query, document), True)
     if expected is not None and not (expected == "boolean" and found.boolean):
-        return call(EXPECTED[expected], found.piece, query)
-    return found.piece if found.defined else call("defined", found.piece, query)
+        piece: Piece = call(EXPECTED[expected], found.piece, query)
+    else:
+        piece = found.piece if found.defined else call("defined", found.piece, query)
+    return msgspec.structs.replace(piece, query=query)
+
+
+def _nests(node: Jsonata) -> bool:
+    """Whether an expression may wrap a value as often as it likes: by functions that call themselves, or $reduce."""
+    return "reduce" in node.functions or any(
+        isinstance(each, nodes.Bind) and isinstance(each.value, nodes.Lambda) for each in walk(node.node)
+    )
 
 
 def how(node: Jsonata) -> str | None:

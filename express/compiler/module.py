@@ -38,6 +38,7 @@ from express.runtime import (
 )
 from express.runtime.decoding import OTHER_FORM, projector, whole
 from express.runtime.failures import StateError
+from express.runtime.jsonata_library import LibraryQuery
 from express.runtime.limits import VARIABLES
 
 
@@ -139,6 +140,7 @@ def generate(
     plans = Plans(unit.bindings)
     if most_stored(workflow, plans) > VARIABLES:
         unit.stored = ["stored"]
+    unit.nests = any(plans.of(machine).cyclic for machine in machines(workflow))
     projection = projections.of(plans.of(workflow)) if text and not unit.reveals_input else None
     if projection is not None:
         unit.projects = True
@@ -152,6 +154,10 @@ def generate(
     if metrics is not None:
         unit.objects["passed"] = measures.passed
         metrics.tally(measures.passed, list(measures.passages))
+    if unit.nests:
+        for query in unit.objects.values():
+            if isinstance(query, LibraryQuery):
+                query.wary = True
     written = source.text
     filename = f"<express {ascii(name)[1:-1]}@{workflow.sha256[:8]}{' text' if unit.text else ''}>"
     check(written, unit.objects, filename)

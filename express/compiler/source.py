@@ -45,30 +45,35 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of generated code, as ``blame`` needs it. ``passed`` are states before it that are left but not yet counted."""
+    """One line of generated code, as ``blame`` needs it. ``passed`` are states before it that are left but not yet counted, ``queries`` the
+    names of the JSONata expressions that it evaluates, or a part of."""
 
     place: Place
     uses: tuple[Use, ...] = ()
     passed: tuple[int, ...] = ()
+    queries: tuple[str, ...] = ()
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """A piece of an expression that stays on one line, with the paths it evaluates."""
+    """A piece of an expression that stays on one line, with the paths it evaluates. ``query`` names the object of the JSONata expression
+    that it is."""
 
     text: str
     uses: tuple[Use, ...] = ()
+    query: str = ""
 
 
 class Display(msgspec.Struct, frozen=True):
     """An object, a list, a call, or operands in parentheses: ``start``, entries (each with a prefix such as a key), ``end``.
 
-    May be written over several lines: with a comma after each entry, or an ``operator`` before each but the first.
+    May be written over several lines: with a comma after each entry, or an ``operator`` before each but the first. ``query`` as in Leaf.
     """
 
     start: str
     entries: tuple[tuple[str, Piece], ...]
     end: str
     operator: str = ""
+    query: str = ""
 
 
 Piece: TypeAlias = Leaf | Display
@@ -87,6 +92,13 @@ def uses(piece: Piece) -> tuple[Use, ...]:
     if isinstance(piece, Leaf):
         return piece.uses
     return tuple(use for _, entry in piece.entries for use in uses(entry))
+
+
+def queries(piece: Piece) -> tuple[str, ...]:
+    """The objects of all JSONata expressions that a piece evaluates."""
+    if piece.query:
+        return (piece.query,)
+    return () if isinstance(piece, Leaf) else tuple(query for _, entry in piece.entries for query in queries(entry))
 
 
 def call(function: str, *arguments: Piece | str) -> Display:
@@ -108,11 +120,11 @@ class Source:
     def text(self) -> str:
         return "\n".join(self._lines) + "\n"
 
-    def line(self, text: str = "", paths: Sequence[Use] = ()) -> None:
+    def line(self, text: str = "", paths: Sequence[Use] = (), queries: tuple[str, ...] = ()) -> None:
         """One line, or an empty one."""
         self._lines.append(INDENT * self._indent + text if text else "")
         if self._place is not None:
-            self.table[len(self._lines)] = Line(self._place, tuple(paths), self.passed)
+            self.table[len(self._lines)] = Line(self._place, tuple(paths), self.passed, queries)
 
     def gap(self, lines: int = 1) -> None:
         """Empty lines, unless a block has just begun or they are there already."""
@@ -124,31 +136,33 @@ class Source:
         """A comment; ``text`` has no line break: names in it went through ``ascii``."""
         self._lines.append(f"{INDENT * self._indent}# {text}")
 
-    def statement(self, before: str, piece: Piece, after: str = "") -> None:
-        """``before`` + expression + ``after``, over several lines if it is wide."""
+    def statement(self, before: str, piece: Piece, after: str = "", inside: tuple[str, ...] = ()) -> None:
+        """``before`` + expression + ``after``, over several lines if it is wide; ``inside``: it is a part of that JSONata expression."""
         text = before + flat(piece) + after
+        asked = inside or queries(piece)
         if isinstance(piece, Leaf) or len(text) + self._indent * len(INDENT) <= WIDTH:
-            self.line(text, uses(piece))
+            self.line(text, uses(piece), asked)
             return
         if piece.entries:
-            self.line(before + piece.start, uses(piece))  # what puts the parts together fails on the first line
+            self.line(before + piece.start, uses(piece), asked)  # what puts the parts together fails on the first line
+            inside = inside or ((piece.query,) if piece.query else ())
             self._indent += 1
             for number, (prefix, entry) in enumerate(piece.entries):
                 if piece.operator:
-                    self.statement(f"{piece.operator} {prefix}" if number else prefix, entry)
+                    self.statement(f"{piece.operator} {prefix}" if number else prefix, entry, "", inside)
                 else:
-                    self.statement(prefix, entry, ",")
+                    self.statement(prefix, entry, ",", inside)
             self._indent -= 1
-            self.line(piece.end + after)
+            self.line(piece.end + after, (), asked)
         else:
-            self.line(text)
+            self.line(text, (), asked)
 
     def together(self, targets: Sequence[str], pieces: Sequence[Piece]) -> None:
         """An assignment of several values at once."""
         values = Display("(", tuple(("", piece) for piece in pieces), ")")
         before, text = f"{', '.join(targets)} = ", flat(values)
         if len(before) + len(text) + self._indent * len(INDENT) <= WIDTH:
-            self.line(before + text[1:-1], uses(values))
+            self.line(before + text[1:-1], uses(values), queries(values))
         else:
             self.statement(before, values)
 
@@ -177,7 +191,7 @@ class Source:
         if isinstance(piece, Display) and piece.operator and len(text) + self._indent * len(INDENT) > WIDTH:
             self.statement("if ", piece, ":")
         else:
-            self.line(f"if {text}:", uses(piece))
+            self.line(f"if {text}:", uses(piece), queries(piece))
         with self._inside():
             yield
 

@@ -55,6 +55,7 @@ class Unit:
         self.reveals_input = False  # some line reads the Context Object's Execution.Input
         self.text = False  # events come as JSON text, and results go as JSON text
         self.stored: list[str] = []  # the local that counts what all variables hold, in workflows where that could be too much
+        self.nests = False  # data may be wrapped any number of times on its way: by a loop, or inside an expression
         self.projects = False  # events are decoded only as far as anybody looks at them
         self.reasons: dict[str, dict[tuple[About, str], None]] = {}  # by the state's location
 

@@ -26,6 +26,19 @@ class Undefined:
 UNDEFINED: Final = Undefined()
 
 
+def unforeseen(error: Exception) -> str:
+    """What to say of an exception of Python in the midst of an evaluation."""
+    if isinstance(error, RecursionError):
+        code, what = "D1000", "The values are nested too deep"
+    elif isinstance(error, (OverflowError, ZeroDivisionError)):
+        code, what = "D1001", "Number out of range"
+    elif isinstance(error, MemoryError):
+        code, what = "D1000", "The evaluation needs more memory than there is"
+    else:
+        code, what = "D1000", f"The evaluation broke off: {type(error).__name__}: {error}"
+    return f"threw an error during evaluation. {code}: {what}"
+
+
 class Query:
     """An expression of a definition. ``text`` is what stands between ``{%`` and ``%}``, ``field`` its place in the state (for example
     ``Output/total``), ``source`` what a library is given instead of the text."""
@@ -48,6 +61,10 @@ class Query:
     def failed(self, code: str, message: str) -> StateError:
         """The evaluation ended with one of JSONata's errors."""
         return self._failure(f"threw an error during evaluation. {code}: {message}")
+
+    def broken(self, error: Exception) -> StateError:
+        """The evaluation ended with an exception of Python that nobody expected."""
+        return self._failure(unforeseen(error))
 
     def unexpected(self, expected: str, value: Any) -> StateError:
         """The result is defined, but not of the type that the field needs."""

@@ -14,11 +14,12 @@ from time import thread_time
 from typing import Any
 
 import jsonatapy
+import orjson
 
 from express.runtime import jsonata_of_aws, jsonata_texts
 from express.runtime.jsonata import Query
-from express.runtime.jsonata_values import LONGEST_TEXT
-from express.runtime.values import WIDE, copy, dumps, identity
+from express.runtime.jsonata_values import DEEPEST, LONGEST_TEXT
+from express.runtime.values import WIDE, copy, deeper_than, dumps, identity
 
 MILLISECONDS = 100
 PROCESSOR_SECONDS = 0.7 * MILLISECONDS / 1000  # the library looks at the wall clock: less than this, and somebody else took the time
@@ -40,13 +41,29 @@ _SENTENCES = {
 }
 
 
-class LibraryQuery(Query):
-    """An expression that jsonatapy evaluates. ``source`` is its text with everything that it reads bound to members of the document."""
+def nested_deeper(document: Any, depth: int) -> bool:
+    """``deeper_than`` for what is hardly ever deep: orjson, which takes 254 levels, is asked first."""
+    try:
+        orjson.dumps(document)
+    except TypeError:
+        return deeper_than(document, depth)
+    return False
 
-    __slots__ = ()
+
+class LibraryQuery(Query):
+    """An expression that jsonatapy evaluates. ``source`` is its text with everything that it reads bound to members of the document.
+    ``wary``: the workflow may have wrapped its data so often that the library would run out of stack, which ends the process."""
+
+    __slots__ = ("wary",)
+
+    def __init__(self, text: str, field: str, source: str = "", *, wary: bool = False) -> None:
+        super().__init__(text, field, source)
+        self.wary = wary
 
     def __call__(self, document: dict[str, Any]) -> Any:
         """The result, plain JSON. Raises StateError, also for undefined."""
+        if self.wary and nested_deeper(document, DEEPEST):
+            raise self.failed("D1000", f"The values are nested deeper than {DEEPEST} levels")
         try:
             value = self._expression().evaluate(document, timeout=MILLISECONDS, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS)
         except Exception as error:
