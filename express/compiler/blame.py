@@ -10,16 +10,19 @@ from time import perf_counter
 from types import FrameType, TracebackType
 from typing import Any
 
+import msgspec
+
 from express.compiler.missing import MISSING, called, why
 from express.compiler.module import Module
 from express.compiler.source import Line, Use
 from express.language.model import Index, Name
-from express.runtime.access import Refused
+from express.runtime.access import Refused, too_large
 from express.runtime.failures import ExecutionTimedOut, StateError
 from express.runtime.jsonata import ERROR as QUERY_ERROR
 from express.runtime.jsonata import Query, unforeseen
+from express.runtime.limits import PAYLOAD
 from express.runtime.paths import compile_path
-from express.runtime.values import dumps, loads
+from express.runtime.values import at_most_shared, dumps, loads
 from express.runtime.variables import UNSET
 
 LONGEST_CAUSE = 32_768  # characters: AWS
@@ -71,6 +74,10 @@ class Blame:
         line = self._table.get(head.tb_lineno)
         if line is not None and line.place.handed_on:
             return error
+        if line is not None and line.owed is not None and not at_most_shared(head.tb_frame.f_locals["data"], PAYLOAD):
+            # What was to be measured later fails first
+            error = too_large(line.owed.name)
+            line = msgspec.structs.replace(line, place=msgspec.structs.replace(line.owed, left=True), uses=(), queries=())
         failure = self._failure(error, execution, line)
         if failure is None:
             self._note(error)

@@ -42,6 +42,16 @@ class Frame:
         self.plain = flow.plan.plain
         self.facts = Facts()
 
+    @property
+    def facts(self) -> Facts:
+        """What is known of the data where the next line is written."""
+        return self._facts
+
+    @facts.setter
+    def facts(self, facts: Facts) -> None:
+        self._facts = facts
+        self.source.owed = None if facts.owed is None else self.unit.place(facts.owed)
+
     @contextmanager
     def branch(self) -> Iterator[None]:
         """What becomes known of the data inside, and what is passed, does not hold after it."""

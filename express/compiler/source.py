@@ -46,12 +46,13 @@ class Place(msgspec.Struct, frozen=True):
 
 class Line(msgspec.Struct, frozen=True):
     """One line of generated code, as ``blame`` needs it. ``passed`` are states before it that are left but not yet counted, ``queries`` the
-    names of the JSONata expressions that it evaluates, or a part of."""
+    names of the JSONata expressions that it evaluates, or a part of; ``owed``: the state whose output is yet to be measured."""
 
     place: Place
     uses: tuple[Use, ...] = ()
     passed: tuple[int, ...] = ()
     queries: tuple[str, ...] = ()
+    owed: Place | None = None
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -115,6 +116,7 @@ class Source:
         self._indent = 0
         self._place: Place | None = None
         self.passed: tuple[int, ...] = ()  # by the execution when it comes to the lines being written
+        self.owed: Place | None = None  # the state whose output is yet to be measured there
 
     @property
     def text(self) -> str:
@@ -124,7 +126,7 @@ class Source:
         """One line, or an empty one."""
         self._lines.append(INDENT * self._indent + text if text else "")
         if self._place is not None:
-            self.table[len(self._lines)] = Line(self._place, tuple(paths), self.passed, queries)
+            self.table[len(self._lines)] = Line(self._place, tuple(paths), self.passed, queries, self.owed)
 
     def gap(self, lines: int = 1) -> None:
         """Empty lines, unless a block has just begun or they are there already."""

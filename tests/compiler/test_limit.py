@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import express
 from express.testing import VirtualClock
-from tests.compiler.machines import machine, map_, pass_, task
+from tests.compiler.machines import counts, machine, map_, pass_, run, task
 
 LIMIT = 262_144
 DEEP = {"a": {"a": {"a": {"a": "x" * 100_000}}}}
@@ -198,3 +199,14 @@ def test_what_was_given_up_inside_a_state_no_longer_counts() -> None:
 def test_where_variables_cannot_have_10_mib_nothing_is_counted() -> None:
     assert "weigh(" not in express.compile(machine(**assigning(40))).source
     assert "weigh(" in express.compile(machine(**assigning(41))).source
+
+
+def test_what_is_too_large_fails_before_what_comes_after_it_does(compiled: Callable[..., express.Program]) -> None:
+    """A state's output is measured later than where it was made; what fails in between would have come too late on AWS."""
+    grow = pass_(Parameters={"a.$": "$.a", "b.$": "$.a"}, Next="Look")
+    program = compiled(machine(Grow=grow, Look=pass_(Parameters={"c.$": "States.MathAdd($.c.v, 1)"}, ResultPath="$.d")))
+    outcome = run(program, {"a": "x" * 200_000})
+    assert (outcome.error, outcome.state) == ("States.DataLimitExceeded", "Grow")
+    assert counts(program) == {"Grow": 1, "Look": 0}
+    outcome = run(program, {"a": "x"})
+    assert (outcome.error, outcome.state) == ("States.Runtime", "Look")
