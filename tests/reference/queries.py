@@ -210,6 +210,8 @@ def _each(items: Any) -> list[Any]:
 
 def _format_number(value: Any, picture: Any, options: Any = None) -> Any:
     """``$formatNumber``, which rounds halves to even; jsonata-python rounds them up."""
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise ValueError("not a number")
     if isinstance(value, float) and options is None and "e" not in picture:
         value = round(value * (100 if "%" in picture else 1), len(re.findall("[0#]", picture.partition(".")[2])))
         value = value / 100 if "%" in picture else value
