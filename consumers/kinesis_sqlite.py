@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from consumers.kinesis_store import Checkpoint, Lease, Row, Store
+from express import sqlite_files
 from express.errors import CannotCreate, ConnectionFailed
 
-BUSY_SECONDS = 5.0
 CLOSING = 2.0
 _APPLICATION = 0x4558504B  # "EXPK", in the header of the file
 _SCHEMA = """
@@ -48,14 +48,11 @@ class SqliteStore(Store):
             raise CannotCreate(f"checkpoint={self.path}: there is no directory {os.path.dirname(self.path)}")
         database = None
         try:
-            database = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            application = database.execute("PRAGMA application_id").fetchone()[0]
-            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if application != _APPLICATION and (application or tables):
+            database = sqlite_files.connect(self.path)
+            if sqlite_files.belongs_to(database, _APPLICATION) is False:
                 database.close()
                 raise ConnectionFailed(f"checkpoint={self.path} is an SQLite file of something else: expected a name that is free")
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
+            sqlite_files.write_ahead(database)
             database.execute("BEGIN IMMEDIATE")
             database.execute(_SCHEMA)
             database.execute(f"PRAGMA application_id = {_APPLICATION}")

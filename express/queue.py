@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from express import sqlite_files
 from express.errors import CannotCreate, ConnectionFailed
 
-BUSY_SECONDS = 5.0  # how long to wait for another process's transaction
 BATCH_BYTES = 8 * 1024 * 1024  # of values that one ``take`` returns at most (one value may be larger)
 LARGEST = 64 * 1024 * 1024  # bytes of a value; the workflow's own limit is far below
 _APPLICATION = 0x45585051  # "EXPQ", in the header of the file
@@ -108,19 +108,14 @@ class Queue:
             if not os.access(self.path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
                 raise ConnectionFailed(f"{name}: no permission to read and write it") from PermissionError(self.path)
         try:
-            # Used from one thread at a time, which need not be the one that opened it
-            self._database = database = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
-            application = self._pragma("application_id")
-            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if application != _APPLICATION and (application or tables):
+            self._database = database = sqlite_files.connect(self.path)
+            ours = sqlite_files.belongs_to(database, _APPLICATION)
+            if ours is False:
                 raise ConnectionFailed(f"{name} is an SQLite file of something else: expected a queue, or a name that is free")
-            if (mode := self._write_ahead()) != "wal":
+            if (mode := sqlite_files.write_ahead(database)) != "wal":
                 raise ConnectionFailed(f"{name}: its file system cannot hold a write-ahead log (journal_mode {mode}): expected a local one")
-            self._pragma("synchronous = FULL")
             self._pragma("journal_size_limit = 67108864")
-            if application != _APPLICATION:
+            if not ours:
                 self._make()
             if (version := self._pragma("user_version")) != _VERSION:
                 raise ConnectionFailed(f"{name} was written by another version of Express: format {version}, expected {_VERSION}")
@@ -133,17 +128,6 @@ class Queue:
     def _pragma(self, text: str) -> Any:
         row = self._connection.execute(f"PRAGMA {text}").fetchone()
         return row[0] if row else None
-
-    def _write_ahead(self) -> str:
-        """The file's mode, once it is a write-ahead log. SQLite does not wait by itself for another process that changes it, too."""
-        until = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                return str(self._pragma("journal_mode = WAL"))
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > until:
-                    raise
-            time.sleep(0.01)
 
     def _make(self) -> None:
         """Tables, if they are not there; two processes may do it at once."""

@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "express.addresses": set(),
     "express.options": set(),
     "express.origins": set(),
+    "express.sqlite_files": set(),
     "express.language": set(),
     "express.reports": {"express.language"},
     "express.aws": {"express.addresses", "express.options"},  # what the sources, the sinks and the tasks at AWS share
@@ -121,6 +122,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "express.redis": {"express.addresses", "express.options"},  # what the Redis source, the Redis sink and the memory in Redis share
     "express.dedup": {
+        "express.sqlite_files",
         "express.addresses",
         "express.clock",
         "express.documents",
@@ -157,7 +159,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # how it is started
     "express.registry": {"express.addresses", "express.options", "express.sinks", "express.sources"},
-    "express.queue": set(),  # the file of an embedded queue: its source, its sink and those who send
+    "express.queue": {"express.sqlite_files"},  # the file of an embedded queue: its source, its sink and those who send
     "express.kafka_access": set(),
     "express.kafka": {"express.addresses", "express.kafka_access", "express.options"},  # what the Kafka source and the Kafka sink share
     "express.connections": {"express.addresses", "express.options", "express.origins"},
@@ -231,6 +233,7 @@ ROOMS: dict[str, set[str]] = {
         "express.testing",
     },
     "express.api": {
+        "express.sqlite_files",
         "express.callbacks",
         "express.config",
         "express.drawing",
@@ -412,6 +415,7 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
         "express.runtime.values",
         "express.runtime.limits",
         "express.kafka",
+        "express.sqlite_files",
         "express.queue",
         "express.redis",
         "express.aws",

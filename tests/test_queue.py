@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import orjson
 import pytest
 
 from express import queue as module
-from express.errors import CannotCreate, ConnectionFailed
+from express.errors import CannotCreate, ConnectionFailed, ExpressError
 from express.queue import Queue, Taken
 from tests.accounts import as_anybody
 from tests.consumers.survival import VISIBILITY, Place, survive
@@ -172,6 +173,27 @@ def test_processes_that_make_fill_and_empty_one_queue_at_once_lose_and_repeat_no
         assert sender.returncode == 0
     taken = [line for taker in takers for line in taker.communicate(timeout=60)[0].splitlines()]
     assert sorted(orjson.loads(line)["n"] for line in taken) == [1_000 * number + n for number in range(3) for n in range(300)]
+
+
+def test_whoever_opens_a_queue_while_another_makes_it_finds_a_queue(tmp_path: Path) -> None:
+    """Between "whose is it?" and "is anything in it?" the other one may be done: it looked like a file of something else."""
+    said: list[str] = []
+
+    def open_with_the_others(path: Path, together: threading.Barrier) -> None:
+        together.wait()
+        try:
+            Queue(path).close()
+        except ExpressError as error:
+            said.append(str(error))
+
+    for number in range(40):
+        arguments = tmp_path / f"{number}.db", threading.Barrier(6)
+        threads = [threading.Thread(target=open_with_the_others, args=arguments) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert said == []
 
 
 def test_a_sender_killed_in_the_middle_has_sent_what_it_was_told_is_sent(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from express import sqlite_files
 from express.errors import CannotCreate, ConnectionFailed
 
 FILE = "state-machines.db"
@@ -85,7 +86,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
         try:
-            self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            self._database = sqlite_files.connect(str(self.path))
             self._open()
         except sqlite3.OperationalError as error:
             raise CannotCreate(f"{self.path}: {error}") from error
@@ -93,18 +94,17 @@ class Store:
             raise ConnectionFailed(f"{self.path} does not hold state machines: {error}") from error
 
     def _open(self) -> None:
-        application, version = self._pragma("application_id"), self._pragma("user_version")
-        if application != _APPLICATION and (application or self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]):
+        ours = sqlite_files.belongs_to(self._database, _APPLICATION)
+        if ours is False:
             raise ConnectionFailed(f"{self.path} is an SQLite file of something else: expected state machines, or a name that is free")
-        self._pragma("journal_mode = WAL")
-        self._pragma("synchronous = FULL")
-        if application != _APPLICATION:
+        sqlite_files.write_ahead(self._database)
+        if not ours:
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     self._database.execute(statement)
                 self._pragma(f"application_id = {_APPLICATION}")
                 self._pragma(f"user_version = {_VERSION}")
-        elif version != _VERSION:
+        elif (version := self._pragma("user_version")) != _VERSION:
             raise ConnectionFailed(f"{self.path} was written by another version of Express: format {version}, expected {_VERSION}")
         with suppress(OSError):
             os.chmod(self.path, 0o600)  # definitions may be nobody else's business

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from express import sqlite_files
 from express.dedup.stores import Claim, Store
 from express.errors import ConnectionFailed
 
-BUSY_SECONDS = 10.0  # for the transactions of other processes
+APPLICATION = 0x45585044  # "EXPD", in the header of the file
 PRUNE_SECONDS = 60.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (key BLOB PRIMARY KEY, owner TEXT, until REAL NOT NULL) WITHOUT ROWID;
@@ -71,10 +72,15 @@ class SqliteStore(Store):
             raise OSError(str(error)) from error
 
     def _open(self) -> None:
-        self._database = database = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        database.executescript(SCHEMA)
+        self._database = database = sqlite_files.connect(self._path)
+        if sqlite_files.belongs_to(database, APPLICATION) is False:
+            raise OSError("it is an SQLite file of something else: expected a name that is free")
+        sqlite_files.write_ahead(database)
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            for statement in SCHEMA.split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION}")
 
     def _claim(self, keys: Sequence[bytes], lease: float) -> list[Claim]:
         assert self._database is not None
