@@ -306,7 +306,10 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         """Leaves the group and closes; when that takes too long, just closes. Never raises."""
         self._unsettle()
         consumer = self._consumer
-        if consumer is None or await kafka.within(seconds, consumer.stop()):
+        if consumer is None:
+            return
+        lines = kafka.lines(consumer._client)
+        if await kafka.within(seconds, consumer.stop()):
             return
         consumer._closed = True
         coordinator, fetcher = consumer._coordinator, consumer._fetcher
@@ -314,4 +317,4 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         if fetcher is not None:
             fetcher._closed = True
             tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
-        await kafka.abandon(tasks, consumer._client, 0.5)
+        await kafka.abandon(tasks, consumer._client, lines, 0.5)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -101,8 +99,9 @@ class KafkaBox(Box):
         try:
             await kafka.connected(self._delete(admin, before), self._endpoint)
         finally:
-            with suppress(Exception):
-                await asyncio.wait_for(admin.close(), CLOSE_SECONDS)
+            lines = kafka.lines(admin._client)
+            await kafka.within(CLOSE_SECONDS, admin.close())
+            await kafka.cut(lines)
 
     async def _delete(self, admin: Any, before: dict[int, int]) -> None:
         await admin.start()
@@ -113,5 +112,6 @@ class KafkaBox(Box):
     async def stop(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with suppress(Exception):
-                await asyncio.wait_for(consumer.stop(), CLOSE_SECONDS)
+            lines = kafka.lines(consumer._client)
+            await kafka.within(CLOSE_SECONDS, consumer.stop())
+            await kafka.cut(lines)

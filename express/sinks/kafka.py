@@ -284,13 +284,14 @@ class KafkaSink(Sink):
 
     async def _close(self, producer: Any, seconds: float) -> None:
         """Closes a producer; what it has not delivered by then, it never will."""
+        lines = kafka.lines(producer.client)
         if seconds and await kafka.within(seconds, producer.stop()):
             return
         producer._closed = True
         if producer._sender.sender_task is not None:
             producer._sender.sender_task.cancel()
         producer._message_accumulator.fail_all(errors.ProducerClosed())
-        await kafka.abandon([producer._sender.sender_task], producer.client, 0.5)
+        await kafka.abandon([producer._sender.sender_task], producer.client, lines, 0.5)
 
     def ready(self) -> bool:
         return self._producer is not None and not self._failure and self._age() < self.stalled_seconds

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
+from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import SaslAuthenticateRequest
 
-from express import kafka, worker
+from express import addresses, kafka, worker
 from express.cli import _explain
 from express.cli.exits import Exit
 from express.config import load
 from express.errors import ConnectionFailed
+from express.options import KafkaConnection
 
 pytest.importorskip("cryptography")
 from tests.brokers.secured_kafka import PASSWORD, USER, SecuredKafka
@@ -142,6 +145,25 @@ async def test_a_broker_that_speaks_no_tls_is_told_apart_from_one_that_is_not_th
     connection = {"servers": [secured_kafka.servers], "security": "SSL", "ca": str(secured_kafka.authority.file)}
     with pytest.raises(ConnectionFailed, match=f"^{secured_kafka.servers} does not speak TLS as this connection wants it"):
         await worker.Worker(load(configured(tmp_path, connection, "orders", "done"), {})).run()
+
+
+def test_a_broker_that_stands_still_keeps_no_connection_open_after_the_end(secured_kafka: SecuredKafka) -> None:
+    """With TLS both sides say goodbye; uvloop fails when it is closed over a transport that still waits for the other's."""
+    connection = KafkaConnection(servers=(secured_kafka.at("SSL"),), security="SSL", ca=str(secured_kafka.authority.file))
+    endpoint = kafka.endpoint(addresses.parse("kafka://events/orders"), connection, "test")
+
+    async def connected_and_left_alone() -> None:
+        client = AIOKafkaClient(**endpoint.client)
+        await client.bootstrap()
+        await client.ready(client.get_random_node())
+        lines = kafka.lines(client)
+        assert lines
+        with secured_kafka.frozen():
+            assert not await kafka.within(0.1, client.close()), "the broker says nothing"
+            await kafka.abandon((), client, lines, 0.1)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(connected_and_left_alone())
 
 
 def test_neither_passwords_nor_events_are_in_the_logs_even_at_debug(caplog: pytest.LogCaptureFixture) -> None:
