@@ -11,6 +11,8 @@ WORKERS ?= 2
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PARALLEL
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of Pythons: each would compile every library anew where the environment forbids to keep the result.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first interpreter that really runs, is new enough and can make virtual environments (a pyenv shim may exist and do none of it).
 USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))

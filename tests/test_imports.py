@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -326,19 +327,25 @@ MODULES = modules()
 
 def imports(module: str, path: Path) -> Iterator[Import]:
     """What a module imports, wherever the import stands: at the top, inside a function, for the type checker only."""
+    place = path.relative_to(PROJECT)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        where = f"{path.relative_to(PROJECT)}:{getattr(node, 'lineno', 0)}"
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        where = f"{place}:{node.lineno}"
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(module, alias.name, where)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{where}: a relative import; the project spells modules out"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
                 yield Import(module, whole if whole in MODULES else str(node.module), where)
 
 
-ALL = [found for module, path in MODULES.items() for found in imports(module, path)]
+@functools.cache
+def every_import() -> list[Import]:
+    """Read by the first test that asks: parallel workers collect this file without running it."""
+    return [found for module, path in MODULES.items() for found in imports(module, path)]
 
 
 def room(module: str) -> str | None:
@@ -357,7 +364,9 @@ def is_adapter(module: str) -> bool:
     return within(module, {"consumers"}) or (module.startswith("express.sinks.") and module in MODULES)
 
 
-ENGINE = [found for found in ALL if found.imported.partition(".")[0] in ("express", "consumers")]
+@functools.cache
+def own_imports() -> list[Import]:
+    return [found for found in every_import() if found.imported.partition(".")[0] in ("express", "consumers")]
 
 
 def test_every_module_has_a_room() -> None:
@@ -368,7 +377,7 @@ def test_every_module_has_a_room() -> None:
 
 def test_a_room_imports_only_from_the_rows_above_its_own() -> None:
     wrong = []
-    for module, imported, where in ENGINE:
+    for module, imported, where in own_imports():
         if is_adapter(module):
             continue
         own = room(module)
@@ -391,7 +400,7 @@ def test_a_room_may_import_only_from_rooms_above_it() -> None:
 
 
 def test_no_room_may_import_more_than_it_does() -> None:
-    used = {(room(found.module), found.imported) for found in ENGINE if not is_adapter(found.module)}
+    used = {(room(found.module), found.imported) for found in own_imports() if not is_adapter(found.module)}
     idle = [
         f"{own} does not import from {allowed}"
         for own, permissions in ROOMS.items()
@@ -424,7 +433,7 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
     }
     wrong = [
         f"{where}: {module} imports {imported}"
-        for module, imported, where in ENGINE
+        for module, imported, where in own_imports()
         if is_adapter(module) and not within(imported, allowed)
     ]
     assert wrong == []
@@ -433,7 +442,9 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
 def test_nobody_imports_an_adapter() -> None:
     """They are found by scheme, once, through the registry's strings. Adapters may share code among themselves."""
     wrong = [
-        f"{where}: {module} imports {imported}" for module, imported, where in ENGINE if is_adapter(imported) and not is_adapter(module)
+        f"{where}: {module} imports {imported}"
+        for module, imported, where in own_imports()
+        if is_adapter(imported) and not is_adapter(module)
     ]
     assert wrong == []
 
@@ -441,7 +452,7 @@ def test_nobody_imports_an_adapter() -> None:
 def test_only_the_command_line_imports_the_command_line() -> None:
     wrong = [
         where
-        for module, imported, where in ENGINE
+        for module, imported, where in own_imports()
         if within(imported, {"express.cli"}) and not within(module, {"express.cli", "express.__main__"})
     ]
     assert wrong == []
@@ -450,7 +461,7 @@ def test_only_the_command_line_imports_the_command_line() -> None:
 def test_a_library_is_used_in_its_own_place_only() -> None:
     wrong = [
         f"{where}: {module} imports {imported}"
-        for module, imported, where in ALL
+        for module, imported, where in every_import()
         if (library := imported.partition(".")[0]) in LIBRARIES and not within(module, LIBRARIES[library])
     ]
     assert wrong == []
@@ -461,7 +472,7 @@ def test_the_commit_tracker_and_the_language_are_pure() -> None:
     impure = {"asyncio", "os", "socket", "threading", "time", "subprocess", "pathlib", "random"}
     wrong = [
         f"{where}: {module} imports {imported}"
-        for module, imported, where in ALL
+        for module, imported, where in every_import()
         if within(module, {"express.commits", "express.language"}) and imported.partition(".")[0] in impure
     ]
     assert wrong == []
