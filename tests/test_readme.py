@@ -20,7 +20,7 @@ README = (PROJECT / "README.md").read_text()
 
 # `make test` would run this very test, `make bench` takes minutes, `make lint` is run by CI: on something small, or shown only.
 SMALLER = {
-    "make test": "make test PYTEST_ARGS='-q tests/test_addresses.py'",
+    "make test": "make test WORKERS=0 PYTEST_ARGS='-q tests/test_addresses.py'",
     "make bench": "make --dry-run bench",
     "make lint": "make --dry-run lint",
 }

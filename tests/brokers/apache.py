@@ -39,6 +39,11 @@ def jars() -> Path:
     return maven.jars(POM, f"kafka-{version()}")
 
 
+def _identity() -> str:
+    """As Kafka writes a random UUID."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class Node:
     """One broker, also a controller."""
 
@@ -77,15 +82,10 @@ class Cluster:
             for node in self.nodes:
                 node.inner, node.outer = free_port(), free_port()
         self.outer_servers = ",".join(f"127.0.0.1:{node.outer}" for node in self.nodes)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        formats = []
         for node in self.nodes:
             node.home.mkdir()
             (node.home / "server.properties").write_text(self._properties(node, settings or {}))
-            formats.append(self._java(node, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.home / "server.properties")))
-        for node, process in zip(self.nodes, formats, strict=True):
-            if process.wait(60):
-                raise RuntimeError(f"Kafka's storage could not be formatted:\n{node.log.read_text()}")
+        self._format()
 
     def _properties(self, node: Node, settings: Mapping[str, str]) -> str:
         voters = ",".join(f"{other.number}@127.0.0.1:{other.controller}" for other in self.nodes)
@@ -120,6 +120,17 @@ class Cluster:
             **settings,
         }
         return "".join(f"{name}={value}\n" for name, value in values.items())
+
+    def _format(self) -> None:
+        """The first node's storage by Kafka's own tool; the others' is the same but for its name: a JVM each is saved."""
+        cluster, (first, *others) = _identity(), self.nodes
+        tool = self._java(first, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(first.home / "server.properties"))
+        if tool.wait(60):
+            raise RuntimeError(f"Kafka's storage could not be formatted:\n{first.log.read_text()}")
+        for node in others:
+            shutil.copytree(first.home / "data", node.home / "data")
+            own = f"node.id={node.number}\ndirectory.id={_identity()}\nversion=1\ncluster.id={cluster}\n"
+            (node.home / "data" / "meta.properties").write_text(own)
 
     def _java(self, node: Node, main: str, *arguments: str) -> subprocess.Popen[bytes]:
         options = ["-Xms64m", f"-Xmx{self.heap}m", *(("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1") if self.quick else ())]

@@ -47,7 +47,7 @@ class Build:
             **{
                 name: value
                 for name, value in os.environ.items()
-                if name.startswith(("PIP_", "SSL_", "HTTP", "HTTPS", "http", "https", "LANG"))
+                if name.startswith(("PIP_", "UV_", "SSL_", "HTTP", "HTTPS", "http", "https", "LANG"))
             },
             "PATH": f"{base / 'bin'}:/usr/local/bin:/usr/bin:/bin",
             "HOME": os.environ.get("HOME", str(folder)),
@@ -75,7 +75,8 @@ class Build:
         for instruction, rest in steps:
             match instruction:
                 case "ARG":
-                    pass
+                    variable, _, value = rest.partition("=")
+                    stage.environment[variable] = value
                 case "FROM":
                     if name:
                         self._set_aside(stage, name)
