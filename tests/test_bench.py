@@ -25,9 +25,10 @@ def test_every_benchmark_is_run_here() -> None:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.kafka_group if name == "pipeline.py" else ()) for name in FEW])
-def test_a_benchmark_checks_its_outputs_and_prints_ratios(name: str) -> None:
+def test_a_benchmark_checks_its_outputs_and_prints_ratios(name: str, request: pytest.FixtureRequest) -> None:
+    broker = ("--servers", request.getfixturevalue("kafka").servers) if name == "pipeline.py" else ()
     done = subprocess.run(
-        [sys.executable, f"bench/{name}", *FEW[name]], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=220
+        [sys.executable, f"bench/{name}", *FEW[name], *broker], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=220
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert any(character.isdigit() for character in done.stdout)
