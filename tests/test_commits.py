@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from express.commits import MAX_METADATA, OffsetMap, Position, Tracker, decode, encode
 
 HYPOTHESIS_STEPS = 100_000
-RANDOM_STEPS = 300_000
+RANDOM_STEPS = 100_000
 
 
 def finished_by(position: Position, existing: list[int]) -> set[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,12 @@ class Target:
     sample: Callable[[int], str]
     bombs: tuple[tuple[str, str, str], ...]
 
-    def longest(self) -> list[str]:
-        return [begin + middle * ((LONGEST - len(begin) - len(end)) // len(middle)) + end for begin, middle, end in self.bombs]
+    def longest(self) -> Iterator[str]:
+        return (self.bomb(number) for number in range(len(self.bombs)))
+
+    def bomb(self, number: int) -> str:
+        begin, middle, end = self.bombs[number]
+        return begin + middle * ((LONGEST - len(begin) - len(end)) // len(middle)) + end
 
     def takes(self, text: str) -> bool:
         """Whether the text is valid; raises what is not declared."""
