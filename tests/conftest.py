@@ -62,6 +62,7 @@ TOGETHER = {
     "tests/test_bench.py": "kafka that is killed",
     "tests/consumers/test_kafka": "kafka",
     "tests/dlq/test_boxes.py": "kafka",
+    "tests/dlq/test_sqs.py": "aws",
     "tests/sinks/test_kafka.py": "kafka",
     "tests/test_readme.py": "kafka",
     "tests/consumers/test_sqs": "aws",

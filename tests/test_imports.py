@@ -184,6 +184,7 @@ ROOMS: dict[str, set[str]] = {
     "express.functions": {"express.loading", "express.options", "express.tasks"},
     "express.dlq": {
         "express.addresses",
+        "express.aws",
         "express.commits",
         "express.kafka",
         "express.options",

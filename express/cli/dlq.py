@@ -33,7 +33,7 @@ Examples:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
-Place = Annotated[str, typer.Argument(metavar="ADDRESS", help="Where the dead letters are: file:, kafka:, queue: or redis:.")]
+Place = Annotated[str, typer.Argument(metavar="ADDRESS", help="Where the dead letters are: file:, kafka:, queue:, redis: or sqs:.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Which, as list names them.")]
 Config = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="For the connections that addresses name.")]
 Error = Annotated[str | None, typer.Option("--error", metavar="NAME", help="Only those that failed with this error.")]
@@ -79,7 +79,7 @@ def show(place: Place, identity: Annotated[str, typer.Argument(metavar="ID")], c
 def replay(
     place: Place,
     ids: Ids = None,
-    to: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where the records go: kafka:, queue: or redis:.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where the records go: kafka:, queue:, redis: or sqs:.")] = None,
     error: Error = None,
     every: All = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the dead letters where they are.")] = False,
@@ -187,7 +187,7 @@ async def _sent(box: Box, place: str, chosen: list[Letter], to: str, keep: bool,
     from express.options import SinkOptions
 
     if to.startswith("file:"):
-        raise usage("expected --to kafka:, queue: or redis:, whose records keep key and headers; a file has lines only")
+        raise usage("expected --to kafka:, queue:, redis: or sqs:, whose records keep key and headers; a file has lines only")
     address, connection = resolve(_settings(configuration), to, registry.SINKS, "sink")
     sink = registry.open_sink(address, SinkOptions(name="dlq", connection=connection))
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:

@@ -17,15 +17,16 @@ BOXES = {
     "kafka": "express.dlq.kafka:open_box",
     "queue": "express.dlq.queue:open_box",
     "redis": "express.dlq.redis:open_box",
+    "sqs": "express.dlq.sqs:open_box",
 }
 
 
 class Box(ABC):
-    """Reads without taking: whoever looks changes nothing. ``start`` once, then the rest in any order, ``stop`` once."""
+    """Reads without taking: whoever looks changes nothing that lasts. ``start`` once, then the rest in any order, ``stop`` once."""
 
     @abstractmethod
     async def start(self) -> None:
-        """Connects. Raises ConnectionFailed with one sentence."""
+        """Connects. Raises ConnectionFailed with one sentence, and leaves nothing open then."""
 
     @abstractmethod
     def letters(self) -> AsyncIterator[Letter]:

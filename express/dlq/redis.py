@@ -35,7 +35,11 @@ class RedisBox(Box):
 
     async def start(self) -> None:
         self._client = self._endpoint.client()
-        await redis.started(self._command("PING"), self._endpoint)
+        try:
+            await redis.started(self._command("PING"), self._endpoint)
+        except BaseException:
+            await self.stop()
+            raise
 
     async def _command(self, *words: Any) -> Any:
         client: Any = self._client

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -21,7 +23,9 @@ BATCH_BYTES = 256 * 1024  # or so many bytes
 LARGEST = 1024 * 1024  # bytes of a message, by far over the payload limit
 PARALLEL = 8  # requests at a time
 NO_KEY = "express"  # the group of entries without a key in a FIFO queue
-ATTRIBUTES = ("express-execution", "express-workflow", "express-error")  # of at most ten that a message may have
+ATTRIBUTES = ("express-execution", "express-workflow", "express-error")  # of a dead letter, beside its envelope
+MOST_ATTRIBUTES = 10
+_ATTRIBUTE = re.compile(r"(?!aws\.|amazon\.)[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII | re.IGNORECASE)
 INVALID = {"InvalidMessageContents", "InvalidParameterValue", "InvalidAttributeValue", "BatchRequestTooLong", "MessageTooLong"}  # for ever
 
 Body = Callable[[Entry], str]
@@ -35,8 +39,15 @@ def open_sink(address: Address, options: SinkOptions) -> SqsSink:
     return SqsSink(endpoint, letter if options.for_dead_letters else result)
 
 
+class Unfit(ValueError):  # noqa: N818 - named for what it is
+    """What SQS has no place for."""
+
+
 def result(entry: Entry) -> str:
-    return _text((entry.value or b"null").decode())
+    try:
+        return _text((entry.value or b"null").decode())
+    except UnicodeDecodeError:  # no result of a workflow, but a record that is sent again
+        raise Unfit("the value is not text, and nothing else may be in a message") from None
 
 
 def letter(entry: Entry) -> str:
@@ -50,7 +61,8 @@ def _text(body: str) -> str:
 
 
 class SqsSink(BatchingSink):
-    """A queue. A message of a FIFO queue belongs to the group of its key, and is recognised by its execution for five minutes."""
+    """A queue. Headers are a message's attributes; of a dead letter they are in its envelope. A message of a FIFO queue belongs to the
+    group of its key, and is recognised by its execution for five minutes."""
 
     transient = aws.FOR_NOW
     most = BATCH * PARALLEL
@@ -75,7 +87,11 @@ class SqsSink(BatchingSink):
         refused: dict[int, str] = {}
         messages = []
         for place, entry in enumerate(entries):
-            message = self._message(place, entry)
+            try:
+                message = self._message(place, entry)
+            except Unfit as error:
+                refused[place] = f"{self._endpoint}: {error}"
+                continue
             if (size := len(message["MessageBody"].encode())) > LARGEST:
                 refused[place] = f"{self._endpoint}: a message of {size:,} bytes, SQS takes up to {LARGEST:,}"
             else:
@@ -114,18 +130,32 @@ class SqsSink(BatchingSink):
         await aws.close(client)
 
     def _message(self, place: int, entry: Entry) -> dict[str, Any]:
-        given = dict(entry.headers)
-        attributes = {
-            name: {"DataType": "String", "StringValue": given[name].decode(errors="replace")} for name in ATTRIBUTES if given.get(name)
-        }
+        enveloped = self._body is letter
+        given = [(name, content) for name, content in entry.headers if not enveloped or (name in ATTRIBUTES and content)]
+        attributes: dict[str, dict[str, Any]] = {}
+        for name, content in dict(given).items() if enveloped else given:
+            if name in attributes or not _ATTRIBUTE.fullmatch(name) or len(name) > 256 or not content:
+                raise Unfit(f"the header {name[:80]!r} cannot be an attribute of a message: those have a value, and a name of its own")
+            attributes[name] = _attribute(content, enveloped)
         message = {"Id": str(place), "MessageBody": self._body(entry), "MessageAttributes": attributes}
         key = entry.message.key
         if self._fifo:
+            execution = dict(entry.headers).get("express-execution")
             message["MessageGroupId"] = _name(key) if key else NO_KEY
-            message["MessageDeduplicationId"] = given.get("express-execution", b"").decode()[:128]
+            message["MessageDeduplicationId"] = execution.decode()[:128] if execution else uuid4().hex  # a record that is sent again
         elif key:
-            attributes["key"] = {"DataType": "Binary", "BinaryValue": key}  # type: ignore[dict-item]
+            attributes["key"] = {"DataType": "Binary", "BinaryValue": key}
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise Unfit(f"{len(attributes)} headers, a message has at most {MOST_ATTRIBUTES} attributes")
         return message
+
+
+def _attribute(content: bytes, always_text: bool) -> dict[str, Any]:
+    """Text where it is text that SQS takes, else bytes."""
+    text = content.decode(errors="replace")
+    if always_text or (text.encode() == content and text.isprintable()):
+        return {"DataType": "String", "StringValue": text}
+    return {"DataType": "Binary", "BinaryValue": content}
 
 
 def _name(key: bytes) -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -225,36 +226,71 @@ def _audit(ledger: Ledger, events: dict[Place, Event], first: dict[Place, int], 
     return maps
 
 
-REACH = 60_000  # milliseconds within which a fault makes duplicates: a zombie wakes up, a session ends, a producer is made anew
+REACH = 60_000  # milliseconds for which a fault has effects: a zombie wakes up, a session ends, a producer is made anew
+
+
+class Covered:
+    """Whether the commits that stand in the broker at a moment say that an event is finished."""
+
+    def __init__(self, commits: list[Commit]) -> None:
+        self._commits: dict[int, list[Commit]] = defaultdict(list)
+        for commit in commits:
+            self._commits[commit.partition].append(commit)
+        for own in self._commits.values():
+            own.sort(key=lambda commit: commit.milliseconds)
+        self.moments = {partition: [commit.milliseconds for commit in own] for partition, own in self._commits.items()}
+        self._told = lru_cache(64)(lambda commit: decode(commit.metadata, commit.offset))
+
+    def last(self, partition: int, moment: int) -> Commit | None:
+        at = bisect_right(self.moments.get(partition, []), moment)
+        return self._commits[partition][at - 1] if at else None
+
+    def at(self, place: Place, moment: int) -> bool:
+        commit = self.last(place[0], moment)
+        if commit is None or place[1] < commit.offset:
+            return commit is not None
+        known = self._told(commit)
+        return known is not None and place[1] <= known.highest and place[1] not in known.unfinished
 
 
 def _blame(ledger: Ledger, faults: list[Fault], in_flight: int, violations: list[str]) -> int:
-    """Holds each fault against its budget. A duplicate is given to the last fault before it that concerns its partition; where that one has
-    used its budget up and an earlier one still has an effect, to the earlier one. Returns how many were given."""
+    """Holds each fault against its budget. Returns how many duplicates a fault explains.
+
+    A fault explains a duplicate when it concerns the partition, no commit before it covered the event (what was committed comes again
+    after no fault whatever), and the event was run within its effects: first ended before it or at most REACH after it, and, if a commit
+    has covered it since then, ended again within REACH, as a zombie's does. Of those that explain it the last one is charged that has not
+    used its budget up, or else the last one.
+    """
     faults = sorted(faults, key=lambda fault: fault.milliseconds)
     moments = [fault.milliseconds for fault in faults]
+    covered = Covered(ledger.commits)
     begun: dict[int, list[int]] = defaultdict(list)  # of each partition, when its events first had a terminal
-    committed: dict[int, list[int]] = defaultdict(list)
-    again: list[tuple[int, int]] = []  # when, and in which partition
-    for commit in ledger.commits:
-        committed[commit.partition].append(commit.milliseconds)
-    for (partition, _), terminals in ledger.terminals.items():
+    again: list[tuple[int, Place, int]] = []  # when, what, and when it had ended first
+    for place, terminals in ledger.terminals.items():
         found = sorted(terminal.milliseconds for terminal in terminals)
-        begun[partition].append(found[0])
-        again.extend((moment, partition) for moment in found[1:])
-    for each in (*begun.values(), *committed.values()):
+        begun[place[0]].append(found[0])
+        again.extend((moment, place, found[0]) for moment in found[1:])
+    for each in begun.values():
         each.sort()
     for fault in faults:
         fault.in_flight, fault.completed, fault.duplicates = fault.in_flight or in_flight, 0, 0
         for partition in fault.partitions:
-            own, before = begun[partition], bisect_right(committed[partition], fault.milliseconds)
-            last = committed[partition][before - 1] if before else 0
-            fault.completed += bisect_right(own, fault.milliseconds) - bisect_left(own, last)
+            last = covered.last(partition, fault.milliseconds)
+            own = begun[partition]
+            fault.completed += bisect_right(own, fault.milliseconds) - bisect_left(own, 0 if last is None else last.milliseconds)
     given = 0
-    for moment, partition in sorted(again):
-        concerned = [fault for fault in reversed(faults[: bisect_right(moments, moment)]) if partition in fault.partitions]
-        able = [fault for fault in concerned if moment - fault.milliseconds <= REACH and fault.duplicates < fault.budget]
-        for fault in (able or concerned)[:1]:
+    for moment, place, first in sorted(again):
+        late = covered.at(place, moment - 1)
+        explaining = [
+            fault
+            for fault in reversed(faults[: bisect_right(moments, moment)])
+            if place[0] in fault.partitions
+            and first <= fault.milliseconds + REACH
+            and (moment <= fault.milliseconds + REACH or not late)
+            and not covered.at(place, fault.milliseconds)
+        ]
+        able = [fault for fault in explaining if fault.duplicates < fault.budget]
+        for fault in (able or explaining)[:1]:
             fault.duplicates += 1
             given += 1
     violations += [

@@ -11,7 +11,7 @@ from express.commits import OffsetMap, encode
 from tests.chaos import record
 from tests.chaos.cluster import order_kept, stands
 from tests.chaos.events import Crowd, Event
-from tests.chaos.ledger import Commit, Fault, Ledger, Terminal, judge
+from tests.chaos.ledger import REACH, Commit, Fault, Ledger, Terminal, judge
 
 MADE = Crowd(0.3)
 
@@ -84,6 +84,36 @@ def test_an_earlier_fault_that_still_has_an_effect_takes_what_the_last_one_canno
     told.ledger.terminals[0, 2] += [result(3, 3_000 + again) for again in range(8)]
     assert told.violations() == []
     assert [fault.duplicates for fault in told.faults] == [4, 4]
+
+
+def duplicated(fault: int, *commits: Commit, again: int = 3_000) -> list[str]:
+    """Event 3, which first ended at 1,002, ends again, with one fault and these commits."""
+    told = Told()
+    told.faults = [Fault("SIGSTOP", fault, "a", [0], 1)]
+    told.ledger.commits += commits
+    told.ledger.terminals[0, 2].append(result(3, again))
+    return told.violations()
+
+
+def test_what_was_committed_before_a_fault_is_no_duplicate_of_that_fault_however_large_its_budget_is() -> None:
+    unexplained = ["1 duplicates that no fault explains"]
+    assert duplicated(2_000, Commit(1_500, 0, 2, "")) == []
+    assert duplicated(2_000, Commit(1_500, 0, 3, "")) == unexplained, "by the position"
+    assert duplicated(2_000, Commit(1_500, 0, 1, encode(1, OffsetMap(2, (1,)))[0])) == unexplained, "by the map"
+    assert duplicated(2_000, Commit(1_500, 0, 1, encode(1, OffsetMap(3, (1, 2)))[0])) == [], "the map says that it is not"
+
+
+def test_a_fault_explains_nothing_that_began_long_after_it() -> None:
+    late = 1_002 - REACH
+    assert duplicated(late) == []
+    assert duplicated(late - 1) == ["1 duplicates that no fault explains"]
+
+
+def test_a_zombie_s_second_end_may_come_after_the_commit_of_another_but_not_long_after_the_fault() -> None:
+    elsewhere = Commit(2_500, 0, 3, "")
+    assert duplicated(1_000, elsewhere) == []
+    assert duplicated(1_000, elsewhere, again=1_000 + REACH + 1) == ["1 duplicates that no fault explains"]
+    assert duplicated(1_000, again=1_000 + 2 * REACH) == [], "slow, and nobody has committed it"
 
 
 def test_order_and_overlap_of_a_key() -> None:

@@ -73,7 +73,7 @@ MISTAKES = [
     (
         ("replay", "queue:dead.db", "--all", "--to", "file:x"),
         2,
-        f"expected --to kafka:, queue: or redis:, whose records keep key and headers; a file has lines only {HELP}",
+        f"expected --to kafka:, queue:, redis: or sqs:, whose records keep key and headers; a file has lines only {HELP}",
     ),
     (
         ("replay", "queue:dead.db", "--all", "--definition", "mended.json"),
