@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +41,7 @@ MEMORIES = {"sqlite": "express.dedup.sqlite", "redis": "express.dedup.redis"}  #
 LARGEST_WINDOW = 1_000_000  # executions that a dead-letter limit looks back on
 REDRIVEN = ("sqs",)  # sources that decide by themselves what becomes of a record that failed
 SHORTEST_TOKEN = 16  # characters: anything shorter is guessed
+_FILE_NAME = re.compile(r"(?!\.)[\w .@+-]{1,100}")  # what a name may be that becomes a file's
 SHORTEST_COMMIT = 0.01  # seconds; a commit tick is paid per process, not per event
 
 
@@ -76,10 +78,11 @@ class InFlight(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
-    """From a source through a workflow to its sinks. Without ``name`` it has its workflow's."""
+    """From a source through a workflow to its sinks. Without ``name`` it has its workflow's. Without ``source`` it reads an embedded queue
+    of its name, beside the configuration: what needs no broker."""
 
-    source: str
     workflow: str
+    source: str | None = None
     name: str | None = None
     sink: str | None = None
     dead_letter: str | None = None
@@ -155,6 +158,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     workflow: str
     source: Address
     source_options: SourceOptions
+    source_given: bool = True  # else it is the embedded queue
     sink: Address | None
     sink_options: SinkOptions
     dead_letter: Address | None
@@ -355,7 +359,7 @@ class _Validation:
         self._dead_letter_limit((*field, "dead_letter_limit"), pipeline)
         if pipeline.commit_every < SHORTEST_COMMIT:
             self._problem((*field, "commit_every"), "expected at least 10ms")
-        source = self._address((*field, "source"), registry.SOURCES, "source", pipeline.source)
+        source = self._address((*field, "source"), registry.SOURCES, "source", pipeline.source or self._own_queue(field, name))
         sink = self._address((*field, "sink"), registry.SINKS, "sink", pipeline.sink)
         dead_letter = self._address((*field, "dead_letter"), registry.SINKS, "sink", pipeline.dead_letter)
         if source and sink and _same(source[0], sink[0]):
@@ -373,6 +377,7 @@ class _Validation:
             name=name,
             workflow=pipeline.workflow,
             source=source[0],
+            source_given=pipeline.source is not None,
             source_options=SourceOptions(
                 name=name,
                 drain_seconds=pipeline.drain,
@@ -393,6 +398,13 @@ class _Validation:
             commit_every=pipeline.commit_every,
             drain=pipeline.drain,
         )
+
+    def _own_queue(self, field: Field, name: str) -> str | None:
+        """The source of a pipeline that names none."""
+        if not _FILE_NAME.fullmatch(name):
+            self._problem((*field, "source"), f"expected an address: a queue of its own cannot be called {name!r}")
+            return None
+        return f"queue:{name}.db"
 
     def _pipe(self, field: Field, pipeline: Pipeline, kind: str | None) -> None:
         """What stands around the workflow."""
@@ -477,7 +489,9 @@ class _Validation:
             self._problem(field, f"{address.scheme}: needs {kind}, {named!r} is one of {connections.kind(type(connection))}")
             return None
         connection = connections.anchored(connection, self._configuration.directory)
-        return msgspec.structs.replace(address, servers=connection.servers, options=options), connection
+        # What stands for servers may say none (AWS, HTTP): then those count that stand beside ?connection=
+        servers = connection.servers or tuple(server for server in address.servers if server != named)
+        return msgspec.structs.replace(address, servers=servers, options=options), connection
 
     def _shared_files(self, routes: list[Route]) -> None:
         """Two sinks that append to one file would tear each other's lines."""

@@ -115,7 +115,8 @@ class Authentication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class HttpConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where HTTP Tasks may send requests, and as whom: what AWS calls a connection of EventBridge, found by its name in a ConnectionArn.
+    """Where HTTP Tasks and webhooks may send requests, and as whom: what AWS calls a connection of EventBridge, found by its name in a
+    ConnectionArn.
 
     ``allow``: ``https://HOST``, ``https://HOST:PORT`` or ``https://HOST:PORT/PATH``; nothing else is called. ``private``: networks, such as
     ``10.1.0.0/16``, whose addresses may be connected to although they are not of the public internet. ``headers``, ``query`` and ``body``
@@ -147,6 +148,8 @@ CONNECTED_BY: dict[str, type[Connection]] = {  # by scheme
     "redis": RedisConnection,
     "sqs": AwsConnection,
     "kinesis": AwsConnection,
+    "http": HttpConnection,
+    "https": HttpConnection,
 }
 
 

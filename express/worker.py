@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -231,6 +232,10 @@ class Worker:
         self._exposition.attach(loop)
         self.url = url = self._operations.start(self._settings.ops.listen)
         log.info("metrics at %s/metrics, health at %s/livez and %s/readyz", url, url, url)
+        for route in (part.route for part in self.parts):
+            if not route.source_given:
+                path = os.path.relpath(route.source.name)
+                log.info("%s: events come from the embedded queue %s: send some with express queue send %s", route.name, path, path)
         self._executor = Executor()
         self._dispatchers = [self._dispatcher(part, self._executor) for part in self.parts]
 

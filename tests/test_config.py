@@ -10,7 +10,7 @@ import pytest
 
 from express.config import Api, Configuration, Route, Settings, connections_of, host_and_port, load, validate
 from express.errors import ConfigurationError
-from express.options import KafkaConnection, RedisConnection
+from express.options import HttpConnection, KafkaConnection, RedisConnection
 from express.pipes import Pipe
 from express.registry import SINKS, SOURCES
 
@@ -106,6 +106,33 @@ def test_a_connection_of_redis_is_one_for_redis_addresses_only(folder: Path) -> 
     assert "hunter2" not in repr(route)
     found = problems(folder, "connections: {streams: {kafka: {servers: ['k:1']}}}\n" + text)
     assert found == ["express.yaml:3: pipelines[0].source: redis: needs a connection of redis, 'streams' is one of kafka"]
+
+
+def test_a_webhook_s_connection_is_named_beside_its_host(folder: Path) -> None:
+    hooks = "connections: {hooks: {http: {allow: ['https://a.example']}}}\n"
+    (route,) = routes(folder, hooks + MINIMAL.replace('"memory:"', "'memory:', sink: 'https://a.example/in?connection=hooks&timeout=5s'"))
+    assert route.sink is not None
+    assert (route.sink.servers, route.sink.options) == (("a.example",), {"timeout": "5s"})
+    assert route.sink_options.connection == HttpConnection(allow=("https://a.example",))
+
+
+def test_a_region_counts_beside_a_connection_that_is_named_by_an_option(folder: Path) -> None:
+    text = "connections: {account: {aws: {profile: orders}}}\n" + MINIMAL
+    for source, servers in (("sqs://eu-west-1/orders?connection=account", ("eu-west-1",)), ("sqs://account/orders", ())):
+        (route,) = routes(folder, text.replace('"memory:"', f"'{source}'"))
+        assert route.source.servers == servers
+
+
+def test_without_a_source_it_is_a_queue_of_the_pipeline_s_name_beside_the_configuration(folder: Path) -> None:
+    two = "[{workflow: orders}, {workflow: orders, name: late}, {workflow: orders, source: 'memory:'}]"
+    found = routes(folder, f"workflows: {{orders: {{definition: orders.asl.json}}}}\npipelines: {two}\n")
+    assert [(route.source.text.partition(":")[0], route.source.name, route.source_given) for route in found] == [
+        ("queue", str(folder / "orders.db"), False), ("queue", str(folder / "late.db"), False), ("memory", "", True),
+    ]  # fmt: skip
+    where = "express.yaml:2: pipelines[0].source"
+    assert problems(folder, "workflows: {orders: {definition: orders.asl.json}}\npipelines: [{workflow: orders, name: ../x}]\n") == [
+        f"{where}: expected an address: a queue of its own cannot be called '../x'"
+    ]
 
 
 def test_relative_paths_start_from_the_configuration_file(folder: Path) -> None:

@@ -430,6 +430,8 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
         "express.redis",
         "express.aws",
         "express.envelopes",
+        "express.tasks.http",  # how a connection is used, by HTTP Tasks and by webhooks,
+        "express.runtime.failures",  # and what it says where it cannot be
         "consumers",
     }
     wrong = [

@@ -26,6 +26,7 @@ Examples:
   express run orders.asl.json --source kafka://localhost:9092/orders?group=orders \\
       --sink kafka://localhost:9092/orders.done --dead-letter kafka://localhost:9092/orders.dead
   express run -c express.yaml --ops 0.0.0.0:9464
+  express run orders.asl.json --sink file:done.jsonl       # events from the embedded queue orders.db: express queue send orders.db
 
 \b
 Addresses:
@@ -33,7 +34,7 @@ Addresses:
            (to their end; on and on with ?follow=true or --follow),
            sqs://REGION/QUEUE?visibility=30s, redis://HOST:PORT/STREAM?group=NAME&visibility=30s,
            kinesis://REGION/STREAM?group=NAME&checkpoint=PATH|dynamodb:TABLE&start=earliest|latest|none&lease=30s,
-           queue:PATH?visibility=30s (an embedded queue, filled with express queue send)
+           queue:PATH?visibility=30s (an embedded queue, filled with express queue send; without --source the one of the workflow's name)
   sinks    kafka://HOST:PORT,.../TOPIC, file:PATH, queue:PATH, sqs://REGION/QUEUE, redis://HOST:PORT/STREAM,
            https://HOST/PATH (a webhook), redrive: (a dead letter of SQS: left to the queue's own policy), drop: (loss on purpose)
 
@@ -54,7 +55,7 @@ class Order(StrEnum):
 
 def command(
     definition: Annotated[Path | None, typer.Argument(metavar="DEFINITION", help="A file in JSON or YAML.")] = None,
-    source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where events come from.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where events come from.  [default: queue:NAME.db]")] = None,
     sink: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where outputs go.  [default: nowhere]")] = None,
     dead_letter: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where failed records go.  [default: nowhere]")] = None,
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A Python file of functions; may be repeated.")] = None,
@@ -88,9 +89,7 @@ def command(
             raise usage(f"{', '.join(given)} cannot be given beside -c: the configuration says it")
         return go(_with_api(_from_file(configuration, ops), api, data, token_file, credentials))
     if definition is None:
-        raise usage("expected a DEFINITION with --source, or -c FILE")
-    if source is None:
-        raise usage("expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or kafka://localhost:9092/orders?group=orders")
+        raise usage("expected a DEFINITION, or -c FILE")
     if follow:
         source = _followed(source)
     pipeline = {"sink": sink, "dead_letter": dead_letter, "drain": drain, "commit_every": commit_every, "order": order and order.value}
@@ -110,9 +109,9 @@ def _with_api(
     return msgspec.structs.replace(configuration, settings=msgspec.structs.replace(configuration.settings, api=api))
 
 
-def _followed(source: str) -> str:
+def _followed(source: str | None) -> str:
     """The address with ``follow=true``."""
-    if not source.startswith(("file:", "stdin:")):
+    if source is None or not source.startswith(("file:", "stdin:")):
         raise usage("--follow is for file: and stdin: sources: the others go on anyway")
     if "follow=" in source.partition("?")[2]:
         return source
@@ -133,7 +132,7 @@ def _from_file(path: Path, ops: str | None) -> Configuration:
 
 def _from_flags(
     definition: Path,
-    source: str,
+    source: str | None,
     functions: list[Path],
     values: dict[str, str],
     pipeline: dict[str, Any],

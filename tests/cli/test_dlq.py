@@ -63,7 +63,7 @@ def test_a_mend_is_tried_then_the_records_are_sent_again_and_what_is_hopeless_is
 
 
 HELP = "(see express dlq replay --help)"
-KINDS = "file:, kafka:, queue:, redis:"
+KINDS = "file:, kafka:, queue:, redis:, sqs:"
 MISTAKES = [
     (("list", "queue:gone.db"), 66, "queue:gone.db: there is no such queue"),
     (("list", "drop:"), 78, f"place of dead letters: drop:: there is no place of dead letters called drop:, expected one of {KINDS}"),

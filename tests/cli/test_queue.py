@@ -11,12 +11,12 @@ from tests.commandline import express, running
 
 
 def test_lines_are_sent_in_order_and_run_through_a_workflow_to_other_queues(folder: Path) -> None:
-    """A whole pipeline without a broker, in three commands."""
+    """A whole pipeline without a broker, in three commands; without --source it is the queue of the workflow's name."""
     sent = express("queue", "send", "orders.db", "events.jsonl", "--key", "customer-7", cwd=folder)
     assert (sent.returncode, sent.stdout, sent.stderr) == (0, "sent 100 to orders.db\n", "")
     shown = express("queue", "show", "queue:orders.db", cwd=folder)
     assert (shown.returncode, shown.stdout) == (0, "orders.db: 100 waiting, 0 in flight or delayed\n")
-    queues = ("--source", "queue:orders.db", "--sink", "queue:done.db", "--dead-letter", "queue:dead.db")
+    queues = ("--sink", "queue:done.db", "--dead-letter", "queue:dead.db")
     with running("run", "orders.asl.json", "--functions", "functions.py", *queues, cwd=folder) as run:
         # Sent while it runs
         sent = express("queue", "send", "orders.db", cwd=folder, text='{"id": 100, "total": 1}\n\noops\n')
@@ -26,6 +26,7 @@ def test_lines_are_sent_in_order_and_run_through_a_workflow_to_other_queues(fold
         assert run.metric('express_source_lag{pipeline="orders",topic="orders",partition="0"}') == 0
         run.process.terminate()
         assert run.wait() == 0, run.stderr
+    assert "orders: events come from the embedded queue orders.db: send some with express queue send orders.db" in run.stderr
     with Queue(folder / "done.db") as done, Queue(folder / "dead.db") as dead:
         results = {orjson.loads(record.value or b"")["id"]: record for record in done.take(1_000, 1)}
         letters = {record.value: dict(record.headers) for record in dead.take(1_000, 1)}

@@ -154,11 +154,11 @@ def test_no_payload_reaches_the_log_whatever_becomes_of_it(folder: Path) -> None
 SEE = "(see express run --help)"
 SAMPLE = "kafka://localhost:9092/orders?group=orders"
 WRONG: dict[str, tuple[tuple[str, ...], int, str | list[str]]] = {
-    "no definition": (("run",), 2, f"expected a DEFINITION with --source, or -c FILE {SEE}"),
-    "no source": (
-        ("run", "orders.asl.json"),
-        2,
-        f"expected --source ADDRESS, such as file:events.jsonl, queue:orders.db or {SAMPLE} {SEE}",
+    "no definition": (("run",), 2, f"expected a DEFINITION, or -c FILE {SEE}"),
+    "a name that is no file's, and no source": (
+        (*RUN[:4], "--name", "a/b"),
+        78,
+        "--source: expected an address: a queue of its own cannot be called 'a/b'",
     ),
     "unknown flag": (("run", "--sauce", "x"), 2, f"No such option: --sauce (Possible options: --name, --source) {SEE}"),
     "flags beside a configuration": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import orjson
 import pytest
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from express import addresses
 from express.errors import ConfigurationError, ConnectionFailed
-from express.options import SinkOptions
+from express.options import ApiKey, Authentication, HttpConnection, OAuth, SinkOptions
 from express.sinks.http import HttpSink, open_sink
 from tests.sinks.contract import Answers, Bed, SinkContract, entries
 
@@ -24,7 +25,8 @@ class Hook(Bed):
         self.statuses: list[int] = []
         self.pauses: list[float] = []  # before an answer
         self.at_once = self.most = 0
-        self.port = 0
+        self.port = self.tokens = 0
+        self.paths: list[str] = []
 
     async def answer(self, request: web.Request) -> web.Response:
         if request.method == "HEAD":
@@ -37,11 +39,20 @@ class Hook(Bed):
         status = self.statuses.pop(0) if self.statuses else 200
         if status == 200:
             self.received.append((body, request.headers))
+            self.paths.append(request.raw_path)
         return web.Response(status=status, text="as I was told", headers={"location": "http://127.0.0.1:9/"} if status == 302 else None)
 
-    def open(self, query: str = "", for_dead_letters: bool = False) -> HttpSink:
+    def open(self, query: str = "", for_dead_letters: bool = False, connection: HttpConnection | None = None) -> HttpSink:
         address = addresses.parse(f"http://127.0.0.1:{self.port}/hook{query}")
-        return open_sink(address, SinkOptions(name="test", for_dead_letters=for_dead_letters))
+        return open_sink(address, SinkOptions(name="test", for_dead_letters=for_dead_letters, connection=connection))
+
+    def connection(self, **settings: Any) -> HttpConnection:
+        return HttpConnection(**{"allow": (f"http://127.0.0.1:{self.port}/hook",), "private": ("127.0.0.0/8",), **settings})
+
+    async def token(self, request: web.Request) -> web.Response:
+        assert b"client_credentials" in await request.read()
+        self.tokens += 1
+        return web.json_response({"access_token": f"token-{self.tokens}", "expires_in": 3600})
 
     async def written(self) -> list[bytes | None]:
         return [body for body, _ in self.received]
@@ -52,6 +63,7 @@ async def bed() -> AsyncIterator[Hook]:
     hook = Hook()
     application = web.Application()
     application.router.add_route("*", "/hook", hook.answer)
+    application.router.add_route("POST", "/token", hook.token)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -136,6 +148,48 @@ async def test_a_dead_letter_is_an_envelope(bed: Hook) -> None:
     assert orjson.loads(body)["express-error"] == "Negative"
     assert headers["express-execution"] == "%C5%BElu%C5%A5-0"
     await answers.sink.stop()
+
+
+async def test_a_connection_adds_credentials_headers_and_parameters(bed: Hook) -> None:
+    key = Authentication(api_key=ApiKey(name="X-Key", value="s3cret"))
+    sink = bed.open(connection=bed.connection(authentication=key, headers={"X-Team": "orders"}, query={"sig": "a b"}))
+    answers = await Answers(sink).start()
+    answers.sink.put(entries(1))
+    await answers.until(1)
+    ((_, headers),) = bed.received
+    assert (headers["x-key"], headers["x-team"], headers["express-execution"]) == ("s3cret", "orders", "orders-0-0")
+    assert bed.paths in (["/hook?sig=a+b"], ["/hook?sig=a%20b"])
+    assert "s3cret" not in sink.name + repr(sink)
+    assert "sig" not in sink.name
+    await answers.sink.stop()
+
+
+async def test_a_token_that_is_not_accepted_any_more_is_replaced_once(bed: Hook) -> None:
+    oauth = OAuth(endpoint=f"http://127.0.0.1:{bed.port}/token", client_id="express", client_secret="s3cret")
+    answers = await Answers(bed.open("?parallel=1", connection=bed.connection(authentication=Authentication(oauth=oauth)))).start()
+    bed.statuses = [401]
+    answers.sink.put(entries(1))
+    await answers.until(1)
+    assert bed.received[0][1]["authorization"] == "Bearer token-2"
+    bed.statuses = [401, 401]
+    answers.sink.put(entries(1, 1))
+    await answers.sink.flush()
+    assert "it answered 401" in answers.rejected[0][1], "then it is the receiver's answer"
+    await answers.sink.stop()
+
+
+async def test_a_connection_goes_only_where_it_allows(bed: Hook) -> None:
+    for settings, sentence in (
+        ({"allow": ("https://hooks.example.com",)}, r"hook: The connection does not allow http://127\.0\.0\.1:"),
+        ({"body": {"team": "orders"}}, "hook: the connection adds parameters to bodies, and a webhook's body is the result as it is"),
+    ):
+        with pytest.raises(ConfigurationError, match=sentence):
+            bed.open(connection=bed.connection(**settings))
+    sink = bed.open(connection=bed.connection(private=()))
+    with pytest.raises(ConnectionFailed, match=r"hook cannot be reached: 127\.0\.0\.1: "):
+        await Answers(sink).start()
+    await sink.stop()
+    assert not bed.received
 
 
 async def test_a_server_that_is_not_there_is_a_sentence() -> None:

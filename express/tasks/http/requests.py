@@ -66,6 +66,12 @@ def build(given: Any, connection: HttpConnection) -> Request:
     )
 
 
+def through(endpoint: str, connection: HttpConnection) -> tuple[URL, dict[str, str]]:
+    """Where a request goes that no definition makes, and the headers that its connection adds. StateError as of ``build``."""
+    url = allowed(endpoint, connection)
+    return (_with_query(url, [], connection.query) if connection.query else url), _canonical(connection.headers)
+
+
 def runtime(sentence: str) -> StateError:
     """What AWS calls every request that it does not even send."""
     return StateError("States.Runtime", sentence)
