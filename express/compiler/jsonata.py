@@ -15,7 +15,7 @@ from express.language import jsonata_nodes as nodes
 from express.language.jsonata import STATES, names_bound, walk
 from express.language.model import Jsonata, Name, Path
 from express.runtime.jsonata import Query
-from express.runtime.jsonata_library import LibraryQuery, with_ours
+from express.runtime.jsonata_library import CLOCKS, COUNTS, STEP_BEGINS, STEP_ENDS, TIME, LibraryQuery, with_ours
 
 EXPECTED = {"boolean": "boolean_result", "array": "array_result", "string": "string_result", "number": "number_result"}
 
@@ -123,7 +123,10 @@ def _bound(node: Jsonata, scope: data.Scope) -> tuple[str, Piece]:
             names.append(name)
             members.append((f"{literal(name)}: ", Leaf(variable.local)))
             unsure = unsure or name not in scope.certain
-    text = with_ours(_rewritten(node), [name for name in node.functions if name not in scope.variables])
+    functions = [name for name in node.functions if name not in scope.variables]
+    if not CLOCKS.isdisjoint(functions):
+        members.append((f"{literal(TIME)}: ", call("milliseconds", Leaf(f"{scope.unit.execution()}.clock.wall()"))))
+    text = with_ours(_rewritten(node), functions)
     if names:
         text = f"({''.join(f'${name} := $$.`{name}`; ' for name in names)}\n{text}\n)"
     document = Display("{", tuple(members), "}")
@@ -150,12 +153,15 @@ def _rewritten(node: Jsonata) -> str:
     for position in _without_arguments(every):
         if opens := _OPENS.match(text, position):
             edits.setdefault(opens.end(), []).append((0, "$"))
-    for position, length in _joined(every, text):
-        edits.setdefault(position, []).insert(0, (0, "("))
-        edits.setdefault(position + length, []).insert(0, (0, ")"))
+    joined = list(_joined(every, text))
+    for position, length in joined:
+        edits.setdefault(position, []).insert(0, (0, STEP_BEGINS.format(step=text[position : position + length])))
+        edits.setdefault(position + length, []).insert(0, (0, STEP_ENDS))
     for position in sorted(edits, reverse=True):
         length = max(length for length, _ in edits[position])
         text = f"{text[:position]}{''.join(instead for _, instead in edits[position])}{text[position + length :]}"
+    if joined:
+        text = f"({COUNTS}\n{text}\n)"
     return f"($states := $$.states; \n{text}\n)" if own else text
 
 

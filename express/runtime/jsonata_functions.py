@@ -141,6 +141,11 @@ def rounded(value: Any, query: Query) -> Any:
     return number(float(round(value)) if abs(value) < SAFE else value, query)
 
 
+def milliseconds(seconds: float) -> int:
+    """What ``$millis`` answers, of a time in seconds since the epoch."""
+    return round(seconds * 1_000_000) // 1_000  # cut off, as the Context Object's times are
+
+
 # --- Text -------------------------------------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ RUNTIME: dict[str, Any] = {"UNDEFINED": UNDEFINED} | {
         functions.upper, functions.lower, functions.trimmed, functions.part, functions.part_here, functions.before, functions.after,
         functions.contains, functions.pieces, functions.texts_joined, functions.padded, functions.url_component, functions.url,
         functions.boolean_of, functions.negation, functions.exists, functions.type_of, functions.appended, functions.keys_of,
-        functions.looked_up, functions.merged, functions.turned,
+        functions.looked_up, functions.merged, functions.turned, functions.milliseconds,
     )
 }  # fmt: skip
 RUNTIME |= {f"aws_{name}": function for name, function in jsonata_of_aws.FUNCTIONS.items()}

@@ -18,7 +18,7 @@ from tests.jsonata import Compiled, answer
 ORDER = {"total": 65, "name": "s1", "items": [{"sku": "a", "price": 2.5, "n": 2}, {"sku": "b", "price": 10, "n": 1}], "none": None}
 
 
-SLACK = 6  # seconds of the processor, on a machine that does other things too; without a budget these take minutes, or all memory
+BUSY = 0.5  # seconds of the processor, however busy the machine: 0.13 to 0.27 at a load of 8; without a budget these take minutes
 
 
 @pytest.mark.parametrize(
@@ -318,11 +318,11 @@ JOINS = {
 )  # fmt: skip
 def test_joins_have_budgets(text: str) -> None:
     expression = Compiled(f"{S}{text})")
-    before = time.process_time()
+    before = time.thread_time()
     with pytest.raises(StateError) as caught:
         expression.run({"l": [{"a": number} for number in range(3_000)]})
     assert caught.value.error == "States.QueryEvaluationError"
-    assert time.process_time() - before < SLACK
+    assert time.thread_time() - before < BUSY
 
 
 @pytest.mark.parametrize(

@@ -475,3 +475,11 @@ def test_sixteen_maps_inside_each_other_read_the_outermost_variable(compiled: Co
     for _ in range(16):
         (found,) = found
     assert found == [0, 15]
+
+
+def test_the_time_is_that_of_the_executions_clock(compiled: Compiled) -> None:
+    reads = {"millis": q("$millis()"), "now": q("$now()"), "entered": q("$states.context.State.EnteredTime")}
+    program = compiled(jsonata(Wait={"Type": "Wait", "Seconds": 90, "Next": "A"}, A=pass_(Output=reads, Next="B"), B=pass_()))
+    outcome = program.run({}, clock=VirtualClock(1_000.0))
+    moment = "1970-01-01T00:18:10.000Z"
+    assert outcome.output == {"millis": 1_090_000, "now": moment, "entered": moment}
