@@ -17,3 +17,14 @@ def constant(node: Any, *names: str) -> Any:
         else:
             node = node.get(name) if isinstance(node, dict) else None
     return node.value if isinstance(node, model.Literal) else node
+
+
+def fixed(node: Any, *names: str) -> dict[str, Any] | None:
+    """The fields of these names that ``node`` has, if none of them depends on the data; None if one does, or may."""
+    if isinstance(node, model.Literal) and isinstance(node.value, dict):
+        return {name: node.value[name] for name in names if name in node.value}
+    if not isinstance(node, model.ObjectTemplate):
+        return None
+    found = {name: field for name, field in node.fields if name in names}
+    known = {name: field.value for name, field in found.items() if isinstance(field, model.Literal)}
+    return known if len(known) == len(found) else None

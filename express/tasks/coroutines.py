@@ -39,11 +39,12 @@ class Coroutines:
 
 
 class Job:
-    """A call on its way through a worker. ``call`` is None once nobody waits for it any more."""
+    """A call on its way through a worker: ``function(payload)``, or with what is in ``context`` as its second argument. ``call`` is None
+    once nobody waits for it any more."""
 
     __slots__ = ("call", "context", "ended", "function", "payload", "worker")
 
-    def __init__(self, call: Call, function: Any, payload: Any, context: Context | None, ended: Ended | None) -> None:
+    def __init__(self, call: Call, function: Any, payload: Any, context: Context | Call | None, ended: Ended | None) -> None:
         self.call: Call | None = call
         self.function, self.payload, self.context, self.ended = function, payload, context, ended
         self.worker: Worker | None = None
@@ -170,7 +171,7 @@ class Worker:
             if isinstance(error, GeneratorExit) and not self._steps():
                 raise  # the loop is gone
             if job.call is not None:
-                if job.context is not None:
+                if isinstance(job.context, Context):
                     mark(error, job.context.aws_request_id)
                 call.fail(error)
         else:

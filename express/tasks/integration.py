@@ -78,12 +78,7 @@ class Integration:
         raise NotImplementedError
 
     def start(self, call: Call) -> None:
-        workers = pool(call, Workers)
-
-        async def performed(payload: Any) -> Any:
-            return await self.perform(payload, call)
-
-        workers.run(Job(call, performed, call.payload, None, None))
+        pool(call, Workers).run(Job(call, self.perform, call.payload, call, None))
 
     def cancel(self, call: Call) -> None:
         if call.job is not None:

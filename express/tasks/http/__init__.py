@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,14 +18,13 @@ from express.runtime.limits import PAYLOAD
 from express.runtime.suspensions import Call
 from express.runtime.values import adopt
 from express.tasks import ResourceMissing
-from express.tasks.constants import constant
+from express.tasks.constants import constant, fixed
 from express.tasks.http import answers, requests
 from express.tasks.http.answers import Answer
-from express.tasks.http.requests import Request
-from express.tasks.http.sessions import AddressRefused, Pool, Pools
+from express.tasks.http.requests import Head
+from express.tasks.http.sessions import SECONDS, AddressRefused, Pool, Pools
 from express.tasks.integration import Integration, Resource, pool
 
-SECONDS = 60.0  # AWS's longest request, redirects and all
 SMALL = PAYLOAD // 6  # bytes that JSON cannot make more than a payload of, however it escapes them
 NOT_FOUND = "Events.ConnectionResource.ResourceNotFound"
 FURTHER = frozenset({301, 302, 303, 307, 308})
@@ -40,7 +40,7 @@ class NotAllowed(ResourceMissing):
 def bind(resource: Resource, parameters: Any, connections: Mapping[str, Connection]) -> Http:
     """ResourceMissing where the definition says outright which connection it means, and there is none; NotAllowed where it says which
     address it calls, and the connection does not allow that."""
-    binding = Http(resource.arn, {name: each for name, each in connections.items() if isinstance(each, HttpConnection)})
+    binding = Http(resource.arn, {name: each for name, each in connections.items() if isinstance(each, HttpConnection)}, parameters)
     arn = constant(parameters, "InvocationConfig", "ConnectionArn") or constant(parameters, "Authentication", "ConnectionArn")
     if not isinstance(arn, str):
         return binding
@@ -63,26 +63,46 @@ def _sentence(error: StateError) -> str:
 
 
 class Http(Integration):
-    """The binding."""
+    """The binding. ``parameters``: what the definition says of every request."""
 
-    def __init__(self, resource: str, connections: Mapping[str, HttpConnection]) -> None:
+    def __init__(self, resource: str, connections: Mapping[str, HttpConnection], parameters: Any = None) -> None:
         super().__init__(resource, "http")
         self._connections = connections
+        self._known: tuple[HttpConnection, Head] | None = None
+        given = fixed(parameters, *requests.HEAD)
+        if given is not None:
+            with suppress(StateError):  # of each request, then
+                self._known = self._begun(given)
 
     async def perform(self, payload: Any, call: Call) -> Answer:
-        arn = None
-        for field in ("InvocationConfig", "Authentication"):
-            if isinstance(payload, dict) and isinstance(payload.get(field), dict):
-                arn = arn or payload[field].get("ConnectionArn")
-        connection = self.connection(arn)
-        request = requests.build(payload, connection)
+        connection, head = self._known or self._begun(payload)
+        given = payload.get("RequestBody")
+        body = requests.body(given, head)
+        pools = pool(call, Pools)
+        through = pools.of(connection)
+        task = asyncio.current_task()
+        assert task is not None
+        pools.watch.begin(task)
+        late = False
         try:
-            async with asyncio.timeout(SECONDS):
-                return await _exchange(request, pool(call, Pools).of(connection))
-        except TimeoutError:
-            raise StateError("States.Http.Socket", f"The request took longer than {SECONDS:.0f} seconds.") from None
+            return await _exchange(head, body, given, through)
         except (aiohttp.ClientError, OSError) as error:
             raise _socket(error) from None
+        except asyncio.CancelledError:
+            late = True
+            raise
+        finally:
+            if pools.watch.end(task) and late:
+                raise StateError("States.Http.Socket", f"The request took longer than {SECONDS:.0f} seconds.") from None
+
+    def _begun(self, given: Any) -> tuple[HttpConnection, Head]:
+        """All of a request but its body, and the connection that it goes through."""
+        arn = None
+        for field in ("InvocationConfig", "Authentication"):
+            if isinstance(given, dict) and isinstance(given.get(field), dict):
+                arn = arn or given[field].get("ConnectionArn")
+        connection = self.connection(arn)
+        return connection, requests.head(given, connection)
 
     def result(self, value: Answer) -> Any:
         """Nobody else has what was just decoded; only what is not surely small enough is measured."""
@@ -103,38 +123,44 @@ class Http(Integration):
         return connection
 
 
-async def _exchange(request: Request, through: Pool) -> Answer:
-    """The request, once more with a new token if the first was not accepted."""
-    authentication = await through.tokens.headers()
+async def _exchange(head: Head, body: bytes | None, given: Any, through: Pool) -> Answer:
+    """The request, once more with a new token if the first was not accepted. ``given``: what ``body`` was made of."""
+    tokens = through.tokens
+    authentication = tokens.ready
+    if authentication is None:
+        authentication = await tokens.headers()
     try:
-        return await _send(request, through, authentication)
+        return await _send(head, body, given, through, authentication)
     except StateError as error:
-        if error.error != "States.Http.StatusCode.401" or not through.tokens.renewable:
+        if error.error != "States.Http.StatusCode.401" or not tokens.renewable:
             raise
-    return await _send(request, through, await through.tokens.headers(instead_of=authentication))
+    return await _send(head, body, given, through, await tokens.headers(instead_of=authentication))
 
 
-async def _send(request: Request, through: Pool, authentication: dict[str, str]) -> Answer:
+async def _send(head: Head, body: bytes | None, given: Any, through: Pool, authentication: dict[str, str]) -> Answer:
     """Follows redirects by itself, since each of them is judged like the first address, and since nothing of the connection's may go to
     another server: neither its authentication nor what it adds to headers and bodies."""
-    method, url, body = request.method, request.url, request.body
-    headers = {**request.headers, **authentication}
-    here = url.origin()
-    for _ in range(through.connection.redirects + 1):
-        async with through.session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
-            location = answer.headers.get("Location") if answer.status in FURTHER and through.connection.redirects else None
+    method, url, redirects = head.method, head.url, through.connection.redirects
+    headers = head.headers if body is not None else head.bare
+    if authentication:
+        headers = {**headers, **authentication}
+    for _ in range(redirects + 1):
+        answer = await through.session.request(method, url, data=body, headers=headers, allow_redirects=False)
+        try:
+            location = answer.headers.get("Location") if redirects and answer.status in FURTHER else None
             if location is None:
                 return answers.result(answer, await answers.read(answer))
-            status = answer.status
-        url = _next(url, location, through.connection)
+        finally:
+            if not answer.closed:
+                answer.release()
+        here, url = url.origin(), _next(url, location, through.connection)
         if url.origin() != here:
-            here = url.origin()
-            headers, body = request.foreign_headers, request.foreign_body if body is not None else None
-        if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+            headers, body = head.foreign, requests.foreign_body(given, head) if body is not None else None
+        if (answer.status == 303 and method != "HEAD") or (answer.status in (301, 302) and method == "POST"):
             method, body = "GET", None
         if body is None:
             headers = {name: value for name, value in headers.items() if name.lower() not in UNKEPT}
-    raise StateError("States.Http.Socket", f"The server redirected more than {through.connection.redirects} times.")
+    raise StateError("States.Http.Socket", f"The server redirected more than {redirects} times.")
 
 
 def _next(url: URL, location: str, connection: HttpConnection) -> URL:

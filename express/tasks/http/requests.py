@@ -1,4 +1,7 @@
-"""The parameters of ``http:invoke`` and a connection in, one request out; whether it may be sent is judged here, too."""
+"""The parameters of ``http:invoke`` and a connection in, one request out; whether it may be sent is judged here, too.
+
+A request is made in two steps: its head, which mostly depends on nothing that an event holds and is then made once; and its body.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from multidict import istr
 from yarl import URL
 
 from express import origins
@@ -19,6 +23,8 @@ from express.runtime.limits import PAYLOAD
 from express.runtime.values import dumps
 from express.tasks.http import forms
 
+# Fields that a head is made of
+HEAD = ("ApiEndpoint", "Method", "Headers", "QueryParameters", "Transform", "InvocationConfig", "Authentication")
 JSON = "application/json; charset=UTF-8"
 # What AWS sets itself, whatever a definition says; its own User-Agent says "Amazon|StepFunctions|HttpInvoke|REGION"
 OWN = {"user-agent": "express-workflows", "range": "bytes=0-262144"}
@@ -26,21 +32,26 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # a line break would begin another header, or another request
 
 
-class Request(msgspec.Struct, frozen=True):
-    """Names of headers are in lower case, so that none is there twice. ``headers`` and ``body`` have what the connection adds;
-    ``foreign_headers`` and ``foreign_body`` have not: for another server, where a redirect may lead. Neither has its authentication."""
+class Head(msgspec.Struct, frozen=True):
+    """All of a request but its body. ``arrays``: how a form writes them, None for a body that is no form; ``added``: what the connection
+    adds to the body.
+
+    Names of headers are in lower case, so that none is there twice. ``headers`` have what the connection adds, ``foreign`` have not: those
+    are for another server, where a redirect may lead. Neither has its authentication. ``bare``: ``headers`` where there is no body.
+    """
 
     method: str
     url: URL
     headers: dict[str, str]
-    body: bytes | None
-    foreign_headers: dict[str, str]
-    foreign_body: bytes | None
+    bare: dict[str, str]
+    foreign: dict[str, str]
+    arrays: str | None
+    added: Mapping[str, Any]
 
 
-def build(given: Any, connection: HttpConnection) -> Request:
+def head(given: Any, connection: HttpConnection) -> Head:
     """StateError ``States.Runtime`` for parameters that AWS refuses, ``States.Permissions`` for an address that the connection does not
-    allow, ``States.DataLimitExceeded`` for a body that encoding makes too large."""
+    allow."""
     if not isinstance(given, dict):
         raise runtime("The parameters of http:invoke must be an object.")
     method = given.get("Method")
@@ -51,25 +62,35 @@ def build(given: Any, connection: HttpConnection) -> Request:
     if pairs or connection.query:
         url = _with_query(url, pairs, connection.query)
     own = _headers(given.get("Headers"))
-    body = given.get("RequestBody")
     arrays = _arrays(given.get("Transform"))
-    foreign = _encoded(body, arrays)
-    content = foreign if not connection.body else _encoded(_merged(body, connection.body), arrays)
     headers = {**own, **_canonical(connection.headers)} if connection.headers else own
-    return Request(
+    content = JSON if arrays is None else FORM
+    return Head(
         method=method,
         url=url,
-        headers=_completed(headers, content, arrays),
-        body=content,
-        foreign_headers=_completed({name: value for name, value in own.items() if name != "cookie"}, foreign, arrays),
-        foreign_body=foreign,
+        headers=_completed(headers, content),
+        bare=_completed(headers),
+        foreign=_completed({name: value for name, value in own.items() if name != "cookie"}, content),
+        arrays=arrays,
+        added=connection.body,
     )
 
 
 def through(endpoint: str, connection: HttpConnection) -> tuple[URL, dict[str, str]]:
-    """Where a request goes that no definition makes, and the headers that its connection adds. StateError as of ``build``."""
+    """Where a request goes that no definition makes, and the headers that its connection adds. StateError as of ``head``."""
     url = allowed(endpoint, connection)
     return (_with_query(url, [], connection.query) if connection.query else url), _canonical(connection.headers)
+
+
+def body(given: Any, of: Head) -> bytes | None:
+    """RequestBody and what the connection adds to it. StateError ``States.Runtime`` for what AWS refuses, ``States.DataLimitExceeded`` for
+    what encoding makes too large."""
+    return _encoded(given if not of.added else _merged(given, of.added), of.arrays)
+
+
+def foreign_body(given: Any, of: Head) -> bytes | None:
+    """RequestBody alone, for another server."""
+    return _encoded(given, of.arrays)
 
 
 def runtime(sentence: str) -> StateError:
@@ -145,12 +166,12 @@ def _canonical(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _completed(headers: dict[str, str], body: bytes | None, arrays: str | None) -> dict[str, str]:
-    """With the headers that a request has in any case."""
+def _completed(headers: dict[str, str], content: str | None = None) -> dict[str, str]:
+    """With those that a request has in any case; ``content`` is the type of its body, if the definition does not say another."""
     made = {**headers, **OWN}
-    if body is not None and "content-type" not in made:
-        made["content-type"] = JSON if arrays is None else FORM
-    return made
+    if content is not None and "content-type" not in made:
+        made["content-type"] = content
+    return {istr(name): value for name, value in made.items()}  # texts that aiohttp need not compare letter by letter
 
 
 # --- Body -------------------------------------------------------------------------------------------------------------------------

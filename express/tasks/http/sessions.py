@@ -14,9 +14,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from express.options import HttpConnection
 from express.tasks.http import networks
 from express.tasks.http.tokens import Tokens
+from express.tasks.http.watch import Watch
 
 CLOSING = 1.0  # seconds that closing waits for the other side
 DNS = 10  # seconds that an address which was judged is used for further connections
+SECONDS = 60.0  # AWS's longest request, redirects and all
 KEPT = 30.0  # seconds that a connection is kept open for the next request
 
 
@@ -89,6 +91,7 @@ class Pools:
     stuck = 0
 
     def __init__(self, executor: Any) -> None:
+        self.watch = Watch(executor.loop, SECONDS)
         self._of: dict[int, Pool] = {}  # by the identity of the connection, which a pool keeps alive
 
     def of(self, connection: HttpConnection) -> Pool:
@@ -98,6 +101,7 @@ class Pools:
         return found
 
     async def close(self) -> None:
+        self.watch.close()
         pools, self._of = list(self._of.values()), {}
         if pools:
             closing = [asyncio.ensure_future(pool.session.close()) for pool in pools]

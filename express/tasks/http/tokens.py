@@ -48,14 +48,20 @@ class Tokens:
         """Whether another try may help where this one is not accepted."""
         return self._oauth is not None
 
+    @property
+    def ready(self) -> dict[str, str] | None:
+        """What to send, if nothing has to be asked for first."""
+        if self._oauth is None or (self._headers and time.monotonic() < self._until):
+            return self._headers
+        return None
+
     async def headers(self, instead_of: dict[str, str] | None = None) -> dict[str, str]:
         """What to send, by names in lower case; ``instead_of``: what was not accepted. StateError when no token is to be had."""
-        if self._oauth is None:
-            return self._headers
-        if self._headers and self._headers is not instead_of and time.monotonic() < self._until:
-            return self._headers
+        if (ready := self.ready) is not None and ready is not instead_of:
+            return ready
         async with self._lock:
             if not self._headers or self._headers is instead_of or time.monotonic() >= self._until:
+                assert self._oauth is not None, "nothing else is not ready"
                 self._headers, self._until = await self._ask(self._oauth)
             return self._headers
 

@@ -295,7 +295,7 @@ async def test_a_result_that_grows_over_the_limit_as_json_is_too_large(servers: 
 
 
 async def test_what_takes_too_long_is_a_socket_s_error(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "SECONDS", 0.05)
+    monkeypatch.setattr(http.sessions, "SECONDS", 0.05)
 
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(0.2)

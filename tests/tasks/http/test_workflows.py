@@ -12,6 +12,7 @@ from aiohttp import web
 import express
 from express.errors import DefinitionError
 from express.options import HttpConnection
+from express.tasks import http
 from tests.tasks.http.servers import OUTER, Servers
 
 ARN = "arn:aws:events:eu-west-1:123456789012:connection/billing/0a1b"
@@ -64,6 +65,36 @@ async def test_jsonata_makes_the_request_and_the_output(servers: Servers) -> Non
     outcome = await express.compile(definition, connections=billing(servers.port)).execute({"id": "c1", "expand": ["a", "b"]})
     assert outcome.output is True
     assert servers.seen[0].path == "/v1/customers/c1?expand=a&expand=b"
+
+
+@pytest.mark.parametrize("language", ["JSONPath", "JSONata"])
+async def test_what_a_definition_says_of_every_request_is_decided_at_load(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    made = []
+    head = http.requests.head
+    monkeypatch.setattr(http.requests, "head", lambda given, connection: made.append(given) or head(given, connection))
+    number = {"n": "{% $states.input.n %}"} if language == "JSONata" else {"n.$": "$.n"}
+    url, named = f"http://{OUTER}:{servers.port}/v1", {"ConnectionArn": ARN}
+    fields = {"ApiEndpoint": url, "Method": "POST", "Headers": {"X-A": "b"}, "InvocationConfig": named, "RequestBody": number}
+    program = express.compile(workflow(language, fields), connections=billing(servers.port))
+    assert len(made) == 1
+    for n in range(3):
+        await program.execute({"n": n})
+    assert len(made) == 1
+    assert [(seen.body, seen.headers["x-a"]) for seen in servers.seen] == [(f'{{"n":{n}}}', "b") for n in range(3)]
+
+
+async def test_what_aws_refuses_of_every_request_fails_each_of_them(servers: Servers) -> None:
+    fields = {
+        "ApiEndpoint": f"http://{OUTER}:{servers.port}/v1",
+        "Method": "GET",
+        "InvocationConfig": {"ConnectionArn": ARN},
+        "Headers": {"Host": "x"},
+    }
+    program = express.compile(workflow("JSONPath", fields), connections=billing(servers.port))
+    outcome = await program.execute({})
+    assert (outcome.error, outcome.cause) == ("States.Runtime", "The header 'Host' cannot be used in an HTTP Task.")
 
 
 async def test_a_status_is_retried_and_caught_by_its_name(servers: Servers) -> None:
