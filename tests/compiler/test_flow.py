@@ -160,6 +160,7 @@ UNITS = 85  # a second, on a machine that adds up a million numbers in 12 ms
 @pytest.mark.parametrize(
     "definition", [row(1_000), diamonds(333), with_variables(1_000), in_jsonata(1_000)], ids=["row", "diamonds", "variables", "jsonata"]
 )
+@pytest.mark.large
 def test_a_thousand_states_compile_in_a_second(compiled: Compiled, definition: Any) -> None:
     """In units of what this machine does meanwhile: how busy it is does not matter."""
 
@@ -182,6 +183,7 @@ def _unit() -> float:
 
 
 @pytest.mark.parametrize("length", [60, 2_000])
+@pytest.mark.large
 def test_joins_behind_joins_do_not_nest_their_calls(compiled: Compiled, length: int) -> None:
     assert output(compiled(diamonds(length), metrics=False), {"x": 1}) == {"x": 1}
 
@@ -193,6 +195,7 @@ def test_choices_inside_choices_do_not_nest_their_blocks(compiled: Compiled) -> 
 
 
 @pytest.mark.parametrize("targets", [5, 1_000])
+@pytest.mark.large
 def test_a_thousand_rules_compile_and_run(compiled: Compiled, targets: int) -> None:
     rules = [equals(number, f"P{number % targets}") for number in range(1_000)]
     program = compiled(

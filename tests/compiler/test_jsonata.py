@@ -316,6 +316,7 @@ JOINS = {
         "$count($s.l@$a.$s.**@$b)", "($v := $s.l; $count($v@$a.$v@$b))", "$count($s.l.$s.l.$s.l)", "$count($s.l.$s.l.%)",
     ],
 )  # fmt: skip
+@pytest.mark.large
 def test_joins_have_budgets(text: str) -> None:
     expression = Compiled(f"{S}{text})")
     before = time.thread_time()

@@ -10,6 +10,7 @@ EACH = 500
 
 
 @pytest.mark.parametrize("first", range(0, 6 * EACH, EACH))
+@pytest.mark.large
 def test_random_expressions_answer_what_the_library_answers(first: int) -> None:
     found = [each for seed in range(first, first + EACH) if (each := pair(seed)) is not None]
     assert len(found) > 0.85 * EACH, "most of the expressions are to be compiled"

@@ -453,6 +453,7 @@ def test_the_same_definition_gives_the_same_bytes(compiled: Compiled) -> None:
 # --- What CPython can take --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 def test_a_thousand_rules_compile_and_run(compiled: Compiled) -> None:
     rules = [{"Condition": q(f"$states.input.n = {n}"), "Next": f"T{n % 10}", "Assign": {"w": n}} for n in range(1_000)]
     ends = {f"T{n}": pass_(Output=q("$w"), Next="End") for n in range(10)}
@@ -461,6 +462,7 @@ def test_a_thousand_rules_compile_and_run(compiled: Compiled) -> None:
     assert [output(program, {"n": n}) for n in (0, 999, 1_000)] == [0, 999, -1]
 
 
+@pytest.mark.large
 def test_thousands_of_states_with_variables_compile_and_run(compiled: Compiled) -> None:
     states = {f"S{n}": pass_(Assign={f"v{n % 9}": n}) for n in range(2_999)}
     definition = machine(**states, End=pass_(Parameters={"first.$": "$v0", "last.$": "$v8"}))

@@ -99,6 +99,7 @@ BENIGN = [f"word{number}" for number in range(10)]
 
 @settings(max_examples=75, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(hostile, min_size=10, max_size=10))
+@pytest.mark.large
 def test_replacing_every_text_by_a_harmless_one_changes_nothing_but_constants(words: list[str]) -> None:
     words = distinct([word or "empty" for word in words])
     assume(not any(word.startswith("{%") and word.endswith("%}") for word in words))  # an expression, in a state in JSONata

@@ -52,6 +52,7 @@ def test_states_may_have_the_names_that_recording_uses(compiled: Compiled) -> No
 
 
 @pytest.mark.parametrize("batch", range(3))
+@pytest.mark.large
 def test_recording_changes_nothing_and_misses_nothing(batch: int) -> None:
     """Random machines: outcome, times entered, retries and catches are those of the same program without."""
     for seed in range(batch * 25, batch * 25 + 25):

@@ -369,6 +369,7 @@ async def test_a_pure_map_sees_its_deadline() -> None:
         assert (await runs.outcome(runs.start(workflow, seconds=0.05))).status == "TIMED_OUT"
 
 
+@pytest.mark.large
 async def test_waking_many_at_once_leaves_the_loop_its_turns() -> None:
     async def workflow(data: Any, execution: Execution) -> Any:
         await sleep(execution, 0.3)
@@ -459,6 +460,7 @@ async def test_given_up_sleeps_leave_the_heap() -> None:
 
 
 @pytest.mark.uvloop_only
+@pytest.mark.large
 async def test_nothing_is_kept_of_ten_thousand_executions() -> None:
     async def work(event: Any) -> Any:
         return {"ok": event}
@@ -500,6 +502,7 @@ async def test_nothing_is_kept_of_ten_thousand_executions() -> None:
 
 
 @pytest.mark.uvloop_only
+@pytest.mark.large
 async def test_memory_is_flat_over_a_hundred_thousand_events() -> None:
     async def work(event: Any) -> Any:
         return {"ok": event["a"]}
