@@ -45,7 +45,7 @@ def _identity() -> str:
 
 
 class Node:
-    """One broker, also a controller."""
+    """One broker, maybe also a controller."""
 
     def __init__(self, number: int, port: int, controller: int, home: Path) -> None:
         self.number, self.port, self.controller, self.home = number, port, controller, home
@@ -55,7 +55,7 @@ class Node:
 
 
 class Cluster:
-    """Brokers that can be stopped, killed and started again, each by its number from 0.
+    """Brokers that can be stopped, killed and started again, each by its number from 0. The first ``controllers`` of them (all) vote.
 
     ``settings`` are added to server.properties, ``prefix`` stands before the command (taskset); ``quick`` starts sooner and runs slower.
     ``listeners``: names and ports of more, whose security ``settings`` say (one broker only). ``proxied``: another one, PROXIED, for
@@ -65,6 +65,7 @@ class Cluster:
     def __init__(
         self,
         brokers: int = 1,
+        controllers: int | None = None,
         heap: int = 384,
         settings: Mapping[str, str] | None = None,
         prefix: Sequence[str] = (),
@@ -74,6 +75,7 @@ class Cluster:
     ) -> None:
         self.heap, self.prefix, self.quick, self.jars, self.home = heap, prefix, quick, jars(), folder()
         self.listeners = listeners or {}
+        self.controllers = brokers if controllers is None else controllers
         self.nodes = [Node(number, free_port(), free_port(), self.home / f"broker-{number}") for number in range(brokers)]
         self.servers = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         if proxied:
@@ -88,15 +90,17 @@ class Cluster:
         self._format()
 
     def _properties(self, node: Node, settings: Mapping[str, str]) -> str:
-        voters = ",".join(f"{other.number}@127.0.0.1:{other.controller}" for other in self.nodes)
+        voters = ",".join(f"{other.number}@127.0.0.1:{other.controller}" for other in self.nodes[: self.controllers])
+        controls = node.number < self.controllers
         copies = str(min(3, len(self.nodes)))
         more = "".join(f",{name}://127.0.0.1:{port}" for name, port in self.listeners.items())
         inner, outer = (f",PROXIED://127.0.0.1:{port}" if port else "" for port in (node.inner, node.outer))
         values = {
-            "process.roles": "broker,controller",
+            "process.roles": "broker,controller" if controls else "broker",
             "node.id": str(node.number),
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller}{more}{inner}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{node.port}{more}{inner}"
+            + (f",CONTROLLER://127.0.0.1:{node.controller}" if controls else ""),
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}{more}{outer}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(node.home / "data"),

@@ -100,11 +100,11 @@ def secured_kafka(kafka: Kafka) -> SecuredKafka:
 
 
 @pytest.fixture
-def three_brokers() -> Iterator[Kafka]:
-    """A real cluster of three, of the test's own: one may fail while the others go on."""
+def two_brokers() -> Iterator[Kafka]:
+    """A real cluster of two, of the test's own: the second may fail while the first, which alone is the controller, goes on."""
     if chosen()[0] != "apache":
-        pytest.skip("needs three Kafka brokers that the tests start themselves, with java and mvn")
-    bed = Kafka.open("apache", brokers=3)
+        pytest.skip("needs two Kafka brokers that the tests start themselves, with java and mvn")
+    bed = Kafka.open("apache", brokers=2, controllers=1)
     try:
         yield bed
     finally:
