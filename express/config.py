@@ -104,16 +104,31 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     secret_access_key: str
 
 
+class StateMachine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a state machine that is created over the API has here and not on AWS. ``aws``: the connection that its integrations with AWS's
+    services use."""
+
+    aws: str | None = None
+
+
 class Api(msgspec.Struct, frozen=True, kw_only=True):
     """The AWS-compatible endpoint. Without ``listen`` it is the default port, or a free one when that is in use. ``token`` and ``keys``
     are those of whoever may ask; without any, this machine may. ``data`` is the directory of the state machines that are created over it
-    and of the executions they start; without one only the workflows of pipelines are served. ``functions``: files, for all of them."""
+    and of the executions they start; without one only the workflows of pipelines are served. ``functions``: files, for all of them.
+    ``aws``: the connection that their integrations with AWS's services use, unless ``machines`` names another for one of them."""
 
     listen: str | None = None
     token: str | None = None
     keys: tuple[AccessKey, ...] = ()
     data: str | None = None
     functions: tuple[str, ...] = ()
+    aws: str | None = None
+    machines: dict[str, StateMachine] = {}
+
+    def account(self, machine: str) -> str | None:
+        """The name of a state machine's connection to AWS; None is the only one there is."""
+        own = self.machines.get(machine)
+        return self.aws if own is None or own.aws is None else own.aws
 
 
 class Ops(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,11 +207,16 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
 
 def connections_of(settings: Settings, workflow: Workflow) -> dict[str, AnyConnection]:
     """What the Tasks of a workflow may reach, by name: of several connections to AWS the one that it says."""
+    return reachable(settings, workflow.aws)
+
+
+def reachable(settings: Settings, aws: str | None) -> dict[str, AnyConnection]:
+    """Every connection, but of those to AWS only the one of that name if there is one."""
     given = {name: connection.only for name, connection in settings.connections.items()}
     return {
         name: connection
         for name, connection in given.items()
-        if connection is not None and (workflow.aws in (None, name) or not isinstance(connection, AwsConnection))
+        if connection is not None and (aws in (None, name) or not isinstance(connection, AwsConnection))
     }
 
 
@@ -225,6 +245,11 @@ def validate(configuration: Configuration) -> list[Route]:
     return _Validation(configuration).routes()
 
 
+def validate_tasks(configuration: Configuration) -> None:
+    """The rules of what Tasks call: workflows, connections and functions; for who runs a definition without a pipeline."""
+    _Validation(configuration).tasks()
+
+
 def resolve(configuration: Configuration, text: str, table: dict[str, str], what: str) -> tuple[Address, AnyConnection | None]:
     """One address, given by itself, with the connection of the configuration that it names; ConfigurationError with every problem."""
     return _Validation(configuration).resolve(text, table, what)
@@ -246,16 +271,25 @@ class _Validation:
             self._problem(("pipelines",), "there is no pipeline: nothing would run")
         routes = [self._route(number, pipeline) for number, pipeline in enumerate(self._settings.pipelines)]
         self._shared_files([route for route in routes if route is not None])
-        if self._problems:
-            kind = self._kinds.pop() if len(self._kinds) == 1 else ConfigurationError
-            raise kind(*self._problems)
+        self._raise()
         return [route for route in routes if route is not None]
+
+    def tasks(self) -> None:
+        self._workflows()
+        self._connections()
+        self._functions()
+        self._raise()
 
     def resolve(self, text: str, table: dict[str, str], what: str) -> tuple[Address, AnyConnection | None]:
         found = self._address((what,), table, what, text)
         if found is None or self._problems:
             raise ConfigurationError(*self._problems)
         return found
+
+    def _raise(self) -> None:
+        if self._problems:
+            kind = self._kinds.pop() if len(self._kinds) == 1 else ConfigurationError
+            raise kind(*self._problems)
 
     def _problem(self, field: Field, sentence: str, kind: type[ConfigurationError] = ConfigurationError) -> None:
         self._kinds.add(kind)
@@ -332,6 +366,11 @@ class _Validation:
                 self._problem(("api", "token"), f"expected at least {SHORTEST_TOKEN} characters")
             for number, functions in enumerate(api.functions):
                 self._file(("api", "functions", number), functions)
+            if api.aws is not None:
+                self._to_aws(("api", "aws"), api.aws)
+            for name, machine in api.machines.items():
+                if machine.aws is not None:
+                    self._to_aws(("api", "machines", name, "aws"), machine.aws)
 
     def _file(self, field: Field, name: str) -> None:
         path = self._configuration.directory / name

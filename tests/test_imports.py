@@ -182,6 +182,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "express.loading": {"express.options", "express.program", "express.tasks"},
     "express.functions": {"express.loading", "express.options", "express.tasks"},
+    "express.surroundings": {"express.config", "express.functions", "express.loading", "express.options"},
     "express.dlq": {
         "express.addresses",
         "express.aws",
@@ -235,6 +236,7 @@ ROOMS: dict[str, set[str]] = {
         "express.testing",
     },
     "express.api": {
+        "express.checking",
         "express.sqlite_files",
         "express.callbacks",
         "express.config",

@@ -54,13 +54,14 @@ class Machines:
         self,
         store: Store | None,
         functions: Functions,
-        connections: Mapping[str, Connection],
+        reach: Callable[[str], Mapping[str, Connection]],
         given: Sequence[Given] = (),
         extensions: Collection[str] = (),
     ) -> None:
-        """Compiles everything that was kept; what this version of Express cannot compile any more is said, and answers with the reason."""
+        """``reach``: the connections that a state machine may use, by its name. Compiles everything that was kept; what this version of
+        Express cannot compile any more is said, and answers with the reason."""
         self.store, self.functions, self.extensions = store, functions, extensions
-        self._connections = connections
+        self._reach = reach
         self.changing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="express-api")
         machines, self._revisions = store.load() if store is not None else ([], {})
@@ -191,7 +192,7 @@ class Machines:
             name,
             self.functions,
             missing="defer",
-            connections=self._connections,
+            connections=self._reach(name),
             extensions=self.extensions,
             workflows=_Present(self),
         )

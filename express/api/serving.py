@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -24,18 +25,20 @@ from express.api.starting import Starting
 from express.api.store import Store
 from express.api.switchboard import NAME, Switchboard
 from express.api.syncing import Syncing
-from express.config import Api, Configuration, InFlight, Route, connections_of
+from express.config import Api, Configuration, InFlight, Route, reachable
 from express.config import Workflow as Settings
 from express.errors import CannotCreate, ConnectionFailed
 from express.executor import Executor
 from express.functions import provided
 from express.observers.metrics import WorkflowMetrics
-from express.options import SinkOptions, SourceOptions
+from express.options import AwsConnection, Connection, SinkOptions, SourceOptions
 from express.program import Program
 from express.queue import Queue
 
 EVENTS, FAILED = "executions.db", "failed.db"  # queues below --data: what was started, and what failed
 DRAIN = 20.0
+log = logging.getLogger("express")
+
 EVENT_SCHEMES = frozenset({"kafka", "queue", "redis", "sqs"})  # sources that take events from here, durably
 
 
@@ -61,14 +64,20 @@ class Serving:
                 queue.give_back_all()
         workflows = self._settings.workflows
         files = dict.fromkeys([*api.functions, *(file for workflow in workflows.values() for file in workflow.functions)])
-        reach = connections_of(self._settings, Settings(definition=""))
-        functions = provided((configuration.directory / file for file in files), self._settings.functions, configuration.directory, reach)
+        everything = reachable(self._settings, None)
+        functions = provided(
+            (configuration.directory / file for file in files), self._settings.functions, configuration.directory, everything
+        )
+        accounts = [name for name, each in everything.items() if isinstance(each, AwsConnection)]
+        if self._directory is not None and api.aws is None and len(accounts) > 1:
+            there = ", ".join(accounts)
+            log.warning("there are several connections to AWS (%s): say in api.aws or api.machines which one state machines use", there)
         self._store = None if self._directory is None else Store(self._directory.path)
         given = [
             Given(program=program, definition=_definition(configuration, workflows[name]), created=time.time())
             for name, program in _programs(pipelines).items()
         ]
-        self.machines = Machines(self._store, functions, reach, given, self._settings.extensions)
+        self.machines = Machines(self._store, functions, self._reach, given, self._settings.extensions)
         self.switchboard = Switchboard(self.machines)
         self.own = None if self._directory is None else _route(self._directory.path)
         self._outboxes = {
@@ -92,6 +101,9 @@ class Serving:
         operating = Operating(self.machines, self._syncing, starts)
         self._endpoint = Endpoint(operating, access, Console(self.machines).page)
         return await self._endpoint.start(self._api.listen)
+
+    def _reach(self, machine: str) -> Mapping[str, Connection]:
+        return reachable(self._settings, self._api.account(machine))
 
     def ready(self) -> bool:
         return self._endpoint is not None and self._closed is None and all(outbox.ready() for outbox in self._all())

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from express import language, teststate
+from express import checking, teststate
 from express.api import shapes
 from express.api.machines import Machines
 from express.errors import RequestError
@@ -19,7 +19,7 @@ def validate(machines: Machines, request: shapes.ValidateStateMachineDefinition)
     """Everything that ``express check`` finds but advice. What Express cannot run is an error too: it could not be created here."""
     problems = [
         msgspec.structs.replace(each, severity="ERROR") if each.code == DISTRIBUTED else each
-        for each in language.check(request.definition, advice=False, extensions=machines.extensions)
+        for each in checking.check(request.definition, advice=False, extensions=machines.extensions)
     ]
     if request.type == "STANDARD":
         raise RequestError("ValidationException", "Express validates definitions of Express workflows only: expected type EXPRESS")

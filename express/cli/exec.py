@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ Examples:
   express exec orders.asl.json --input '{"total": 65}' --functions orders_functions.py
   express exec orders.asl.json --input @event.json --trace
   head -1 orders.jsonl | express exec orders.asl.json --input -
+  express exec orders.asl.json -c express.yaml --input @event.json
 """
 
 
@@ -31,21 +33,27 @@ def command(
     trace_json: Annotated[bool, typer.Option("--trace-json", help="The same as JSON, whole, a line a state.")] = False,
     substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
     extension: Annotated[list[Extension] | None, typer.Option(help=extensions.HELP)] = None,
+    configuration: Annotated[
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="Connections, functions and extensions from express.yaml, and its workflow."),
+    ] = None,
 ) -> int:
     """Runs one execution and prints its output; when it fails, its error and cause on standard error, with exit code 1. What --trace shows
     goes to standard error, too."""
-    from express.loading import functions_of, program_of
+    from express.loading import program_of
     from express.observers.recording import Recording
     from express.runtime import values
+    from express.surroundings import surroundings
 
     recording = Recording(traces.MOST) if trace or trace_json else None
-    values_given = substitutions.parsed(substitute)
+    there = surroundings(definition, configuration, os.environ, functions or ())
     program = program_of(
         definition,
-        functions_of(functions or ()),
-        substitutions=values_given,
+        there.functions,
+        substitutions={**there.substitutions, **substitutions.parsed(substitute)},
         trace=recording is not None,
-        extensions=extension or (),
+        connections=there.connections,
+        extensions=(*there.extensions, *(extension or ())),
     )
     outcome = program.run(_input(text), name=name, trace=recording)
     if recording is not None:

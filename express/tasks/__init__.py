@@ -58,15 +58,15 @@ def bind(
     binding: Binding | None = lambdas.bind(resource, parameters, functions)
     if binding is not None:
         return binding
-    refused = ResourceMissing(lambdas.missing(resource, parameters, functions))
+    refused, reason = ResourceMissing(lambdas.missing(resource, parameters, functions)), None
     try:
         binding = _nested(resource, parameters, workflows or {}) or _integration(resource, parameters, connections or {})
     except ResourceMissing as error:
-        refused = error
+        refused, reason = error, str(error)
     if binding is not None:
         return binding
     if missing == "defer":
-        return lambdas.Missing(resource, parameters)
+        return lambdas.Missing(resource, parameters, reason)
     raise refused
 
 

@@ -122,7 +122,7 @@ def account(resource: Resource, connections: Mapping[str, Connection]) -> AwsCon
             f"{resource.name} needs a connection to AWS, and there is none: give one in connections, as {{aws: {{region: eu-west-1}}}}"
         )
     if len(names) > 1:
-        raise ResourceMissing(f"{resource.name} could use {', '.join(names)}: say which of them in the workflow's aws")
+        raise ResourceMissing(f"{resource.name} could use {', '.join(names)}: say which of them in workflows.NAME.aws or api.aws")
     connection = connections[names[0]]
     assert isinstance(connection, AwsConnection)
     return connection

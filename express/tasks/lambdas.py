@@ -194,17 +194,18 @@ class InvokeAny:
 
 
 class Missing:
-    """A resource that nothing provides: fails when it is reached, as on AWS."""
+    """A resource that nothing provides: fails when it is reached, as on AWS. ``reason``: why there is no integration."""
 
     inline: Inline | None = None
 
-    def __init__(self, resource: str, parameters: Any) -> None:
-        self.resource = resource
+    def __init__(self, resource: str, parameters: Any, reason: str | None = None) -> None:
+        self.resource, self._reason = resource, reason
         self._name = _function_name(parameters) if INVOKE.match(resource) else resource if DIRECT.match(resource) else None
 
     def start(self, call: Call) -> None:
         if self._name is None:
-            raise StateError("States.TaskFailed", f"Nothing here provides the resource '{self.resource}'.")
+            reason = "" if self._reason is None else f": {self._reason}"
+            raise StateError("States.TaskFailed", f"Nothing here provides the resource '{self.resource}'{reason}.")
         raise not_found(self._name)
 
     def cancel(self, call: Call) -> None:

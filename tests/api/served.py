@@ -23,9 +23,12 @@ ROLE = "arn:aws:iam::000000000000:role/orders"
 ACCOUNT = "arn:aws:states:us-east-1:000000000000"
 
 FUNCTIONS = """
+import threading
 import time
 
 import express
+
+EIGHT = threading.Barrier(8)
 
 
 @express.function("double", run="inline")
@@ -37,6 +40,11 @@ def double(event, context):
 def slow(event, context):
     time.sleep(event["seconds"])
     return event
+
+
+@express.function("meet", concurrency=8)
+def meet(event, context):
+    EIGHT.wait(30)
 
 
 @express.function("ask", run="inline")
@@ -119,16 +127,27 @@ class Served:
         if self._failure is not None:
             raise self._failure
 
-    def count_tasks(self) -> list[str]:
-        """The names of the coroutines of all Tasks that are made from now on."""
+    @contextmanager
+    def counting_tasks(self) -> Iterator[list[str]]:
+        """The names of the coroutines of all Tasks that are made meanwhile."""
         made: list[str] = []
 
         def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **how: Any) -> asyncio.Task[Any]:
             made.append(coroutine.__qualname__)
             return asyncio.Task(coroutine, loop=loop, **how)
 
-        self._loop.call_soon_threadsafe(self._loop.set_task_factory, factory)
-        return made
+        async def counting(by: Any) -> None:
+            self._loop.set_task_factory(by)
+
+        async def counted() -> None:
+            pass
+
+        asyncio.run_coroutine_threadsafe(counting(factory), self._loop).result(30)  # waited for: a request must not come before it
+        asyncio.run_coroutine_threadsafe(counted(), self._loop).result(30)
+        assert [name.rpartition(".")[2] for name in made] == ["counted"], "Tasks are counted"
+        made.clear()
+        yield made
+        asyncio.run_coroutine_threadsafe(counting(None), self._loop).result(30)
 
     # --- Requests that no SDK would make --------------------------------------------------------------------------------------------
 
@@ -167,6 +186,7 @@ def served(directory: Path, api: Api | None = None, settings: Settings | None = 
         pipelines=base.pipelines,
         connections=base.connections,
         extensions=base.extensions,
+        functions=base.functions,
         api=found,
         ops=Ops(listen="127.0.0.1:0"),
     )

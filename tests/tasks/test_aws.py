@@ -228,7 +228,7 @@ def test_without_a_connection_nothing_is_compiled_and_with_two_the_workflow_must
     given = {"QueueUrl": "u", "MessageBody": "m"}
     with pytest.raises(express.DefinitionError, match="sqs:sendMessage needs a connection to AWS, and there is none"):
         ran({}, "sqs:sendMessage", given)
-    with pytest.raises(express.DefinitionError, match="could use one, two: say which of them in the workflow's aws"):
+    with pytest.raises(express.DefinitionError, match=r"could use one, two: say which of them in workflows\.NAME\.aws or api\.aws"):
         ran({"one": AwsConnection(), "two": AwsConnection()}, "sqs:sendMessage", given)
 
 

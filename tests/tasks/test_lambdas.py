@@ -133,7 +133,10 @@ async def test_a_deferred_function_fails_as_on_aws_when_it_is_reached(resource: 
 async def test_a_deferred_service_fails_with_task_failed() -> None:
     outcome = await outcome_of(tasks.bind("arn:aws:states:::sqs:sendMessage", None, {}, "defer"), {})
     assert outcome.error == "States.TaskFailed"
-    assert outcome.cause == "Nothing here provides the resource 'arn:aws:states:::sqs:sendMessage'."
+    assert outcome.cause == (
+        "Nothing here provides the resource 'arn:aws:states:::sqs:sendMessage': sqs:sendMessage needs a connection to AWS, and there is "
+        "none: give one in connections, as {aws: {region: eu-west-1}}."
+    )
 
 
 # --- lambda:invoke ----------------------------------------------------------------------------------------------------------------
