@@ -117,8 +117,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _left_behind() -> dict[int, str]:
-    """Living processes that inherited this session's mark, with their command lines; Linux only. Python's own two helper processes, which
-    end with their parent, do not count."""
+    """Living processes that inherited this session's mark, with their command lines; Linux only. What ends with its parent does not count:
+    Python's own two helper processes, and that in which expressions without bound are evaluated."""
     found: dict[int, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
@@ -130,7 +130,8 @@ def _left_behind() -> dict[int, str]:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue  # it ended while we looked
-        if state != "Z" and "multiprocessing.resource_tracker" not in command and "multiprocessing.forkserver" not in command:
+        helpers = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "jsonata_process.py")
+        if state != "Z" and not any(helper in command for helper in helpers):
             found[int(process.name)] = command
     return found
 

@@ -9,13 +9,14 @@ import msgspec
 
 from express.compiler import data
 from express.compiler.jsonata_code import Code, NotCompiled, Places, compiled
+from express.compiler.jsonata_growth import growth
 from express.compiler.jsonata_regex import of_rust
 from express.compiler.source import Display, Leaf, Piece, call, literal
 from express.language import jsonata_nodes as nodes
 from express.language.jsonata import STATES, names_bound, walk
 from express.language.model import Jsonata, Name, Path
 from express.runtime.jsonata import Query
-from express.runtime.jsonata_library import CLOCKS, COUNTS, STEP_BEGINS, STEP_ENDS, TIME, LibraryQuery, with_ours
+from express.runtime.jsonata_library import CLOCKS, COUNTS, ENDLESS, STEP_BEGINS, STEP_ENDS, TIME, LibraryQuery, with_ours
 
 EXPECTED = {"boolean": "boolean_result", "array": "array_result", "string": "string_result", "number": "number_result"}
 
@@ -41,7 +42,9 @@ def expression(node: Jsonata, scope: data.Scope, field: str, expected: str | Non
         scope.unit.objects[query] = Query(node.text, field)
     except NotCompiled:
         source, document = _bound(node, scope)
-        scope.unit.objects[query] = LibraryQuery(node.text, field, source)
+        bound = growth(node.node)
+        power, copies = (ENDLESS, 1) if bound is None else (bound.power, bound.copies)
+        scope.unit.objects[query] = LibraryQuery(node.text, field, source, power=power, copies=copies)
         found = Code(call(query, document), True)
     if expected is not None and not (expected == "boolean" and found.boolean):
         piece: Piece = call(EXPECTED[expected], found.piece, query)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from express.compiler.jsonata_growth import growth
 from express.compiler.source import Display, Leaf, Piece, flat, literal
 from express.language import jsonata_nodes as nodes
 from express.language.jsonata import FUNCTIONS, walk
@@ -62,6 +63,8 @@ Last: TypeAlias = Callable[[nodes.Node, Around], Code]  # compiles what comes la
 def compiled(node: nodes.Node, places: Places) -> Code:
     """Python for an expression. Raises NotCompiled."""
     found = _Compiler(places, node).code(node, Around(None, {}))
+    if growth(node, deep=True) is None:
+        raise NotCompiled("values that grow without a bound that could be told")
     if len(flat(found.piece)) > LONGEST:
         raise NotCompiled("it is too long")
     return found

@@ -16,8 +16,9 @@ from typing import Any
 import jsonatapy
 import orjson
 
-from express.runtime import jsonata_of_aws, jsonata_texts
-from express.runtime.jsonata import Query
+from express.runtime import jsonata_apart, jsonata_of_aws, jsonata_texts
+from express.runtime.failures import StateError
+from express.runtime.jsonata import ERROR, Query
 from express.runtime.jsonata_values import DEEPEST, LONGEST_TEXT
 from express.runtime.values import WIDE, copy, deeper_than, dumps, identity
 
@@ -34,6 +35,9 @@ OUT_OF_TIME = "D1012"
 TOO_BIG = "int too big to convert"
 CLOCKS = frozenset({"millis", "now"})
 TIME = "express time"  # the member of the document that they read, milliseconds since the epoch; no variable has a name with a blank
+ENDLESS = 1 << 16  # the power of what has no bound
+FEW = 8  # copies of a document of 256 KiB are not too many
+MOST_PARTS = 2_000_000  # of a value that this process may come to hold
 KEPT = 4_096  # compiled expressions a thread keeps
 
 _compiled = threading.local()
@@ -56,25 +60,51 @@ def nested_deeper(document: Any, depth: int) -> bool:
     return False
 
 
+def parts(document: Any) -> int:
+    """About how many fields and items there are in a document, at any depth; never too few."""
+    return dumps(document).count(b",") + 1
+
+
 class LibraryQuery(Query):
     """An expression that jsonatapy evaluates. ``source`` is its text with everything that it reads bound to members of the document.
-    ``wary``: the workflow may have wrapped its data so often that the library would run out of stack, which ends the process."""
+    ``wary``: the workflow may have wrapped its data so often that the library would run out of stack, which ends the process. Its values
+    have at most about ``copies * parts ** power`` parts, of a document of ``parts``; with ENDLESS there is no bound.
+    """
 
-    __slots__ = ("wary",)
+    __slots__ = ("copies", "grows", "power", "wary")
 
-    def __init__(self, text: str, field: str, source: str = "", *, wary: bool = False) -> None:
+    def __init__(self, text: str, field: str, source: str = "", *, power: int = 1, copies: int = 1) -> None:
         super().__init__(text, field, source)
-        self.wary = wary
+        self.wary, self.power, self.copies = False, power, copies
+        self.grows = power > 1 or copies > FEW  # else no document is so large
 
     def __call__(self, document: dict[str, Any]) -> Any:
         """The result, plain JSON. Raises StateError, also for undefined."""
         if self.wary and nested_deeper(document, DEEPEST):
             raise self.failed("D1000", f"The values are nested deeper than {DEEPEST} levels")
+        if self.grows and (self.power == ENDLESS or self.copies * parts(document) ** self.power > MOST_PARTS):
+            return self._apart(document)
+        return self.here(document)
+
+    def _apart(self, document: dict[str, Any]) -> Any:
+        """In a process that may die of it."""
+        try:
+            defined, found = jsonata_apart.evaluate(self.text, self.field, self.source, document)
+        except jsonata_apart.Gone as gone:
+            raise self._out_of_time() if gone.late else self.failed("D1000", "The evaluation needs more memory than it may have") from None
+        except OSError as error:
+            raise self.failed("D1000", f"There is no process for an evaluation that may need any memory: {error}") from None
+        if defined:
+            return found
+        raise StateError(ERROR, found)
+
+    def here(self, document: dict[str, Any]) -> Any:
+        """The same, in this process in any case."""
         try:
             value = self._expression().evaluate(document, timeout=FIRST_LOOK, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS)
         except Exception as error:
             if TOO_BIG in str(error) and (doubles := self._with_doubles(document)) is not None:
-                return self(doubles)
+                return self.here(doubles)
             if OUT_OF_TIME not in str(error):
                 raise self._explained(error) from None
             value = self._again(document)
@@ -104,7 +134,10 @@ class LibraryQuery(Query):
             if spent > ENOUGH:
                 break
             window = min(LONGEST, window * min(4.0, MILLISECONDS / max(had, 1.0)))
-        raise self.failed(OUT_OF_TIME, f"Evaluation timeout after {MILLISECONDS} milliseconds. Check for infinite loop")
+        raise self._out_of_time()
+
+    def _out_of_time(self) -> Exception:
+        return self.failed(OUT_OF_TIME, f"Evaluation timeout after {MILLISECONDS} milliseconds. Check for infinite loop")
 
     def _with_doubles(self, document: dict[str, Any]) -> dict[str, Any] | None:
         """All numbers of JSONata are doubles: what the library does not take becomes one. None when nothing had to."""
