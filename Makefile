@@ -64,11 +64,13 @@ chaos: $(VENV)/.dev  ## the long fault runs: kills, three brokers, storms, soak,
 PAIRS ?= 100000
 DEFINITIONS ?= 100000
 REQUESTS ?= 20000
+RECURSIONS ?= 3000
 SEED ?= 0
 SECONDS ?= 60
 fuzz: $(VENV)/.fuzz  ## random workflows against the reference interpreter, hostile definitions, parsers (about half an hour)
 	$(BIN)/python -m tests.reference --pairs $(PAIRS) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz --definitions $(DEFINITIONS) --seed $(SEED) --seconds $(SECONDS)
+	$(BIN)/python -m tests.fuzz.recursion --expressions $(RECURSIONS) --seed $(SEED)
 	EXPRESS_FUZZ_REQUESTS=$(REQUESTS) EXPRESS_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/api/test_fuzz.py
 
 clean:  ## remove what the other verbs made
