@@ -46,6 +46,9 @@ class Progress:
     def _name(self, number: int) -> str:
         return self._names[number - self._first]
 
+    def room(self, offsets: Sequence[int]) -> int:
+        return len(offsets)  # a checkpoint has room for any map
+
     def deliver(self, offsets: Sequence[int]) -> Collection[int]:
         if not offsets:
             return ()

@@ -65,6 +65,9 @@ class Leases(Generic[Lease]):
         self.full = False
         self.settled = settled
 
+    def room(self, offsets: Sequence[int]) -> int:
+        return len(offsets)
+
     def deliver(self, offsets: Sequence[int]) -> Collection[int]:
         """Those that were lost before they were begun need not be run: somebody else has them."""
         return [offset for offset in offsets if offset not in self.held]

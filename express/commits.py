@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 MAX_METADATA = 4_096  # characters of text that a Kafka broker takes by default (offset.metadata.max.bytes)
@@ -12,6 +13,8 @@ VERSION = 1
 _CHECKSUM = 4  # bytes
 _MAX_MAP = MAX_METADATA // 4 * 3  # bytes, before base64
 _MAX_OFFSET = 2**63 - 1
+_LONGEST = 10  # bytes of a varint
+_HEAD = 1 + _LONGEST + _LONGEST  # bytes before the steps of a map, at most
 
 
 class Position(NamedTuple):
@@ -26,6 +29,10 @@ class Tracking(Protocol):
     and acknowledges each has ``consumers.leasing.Leases``. What is promised is the same: what is not finished is never committed."""
 
     full: bool  # what is finished and not committed has become so much that intake should pause
+
+    def room(self, offsets: Sequence[int]) -> int:
+        """How many of these records, the next ones, may be delivered now; the others later, when something has finished."""
+        ...
 
     def deliver(self, offsets: Sequence[int]) -> Collection[int]:
         """Records are about to be run; returns those that need not be."""
@@ -68,11 +75,12 @@ class Tracker:
     The position is the lowest delivered offset that is not finished, or the highest delivered one plus one when all are. It only goes up;
     gaps between offsets are normal; a commit that fails changes nothing here.
 
-    ``full`` is true while the finished work beyond the position does not fit into the metadata; what does not fit would be replayed after a
-    restart, so intake should pause. It is as fresh as the last ``position()``.
+    What is finished beyond the position always fits into the metadata where no more is delivered than ``room`` says: a map is at its
+    longest when nothing that was delivered has finished but the last, and never grows when something finishes. ``full`` is true when a map
+    had to leave something out, which would be replayed after a restart: after deliveries that did not ask.
     """
 
-    __slots__ = ("_base", "_changed", "_delivered", "_finished", "_last", "_pending", "_position", "_resumed", "full")
+    __slots__ = ("_base", "_bytes", "_changed", "_delivered", "_finished", "_last", "_pending", "_position", "_resumed", "full")
 
     def __init__(self, committed: int | None = None, metadata: str = "") -> None:
         """``committed`` is the group's committed offset (None: nothing yet), ``metadata`` what came with it (malformed = replay)."""
@@ -84,7 +92,39 @@ class Tracker:
         self._resumed = None if committed is None else decode(metadata, committed)  # of the former owner, until delivery has passed it
         self._position: Position | None = None
         self._changed = False
+        self._bytes: int | None = None  # the longest that the steps of a map can be, whatever finishes; None: to be measured
         self.full = False
+
+    def room(self, offsets: Sequence[int]) -> int:
+        """How many of these offsets, from the first on, may be delivered such that every map of what finishes still fits."""
+        limit, count = _MAX_MAP - _CHECKSUM - _HEAD, len(offsets)
+        if not offsets:
+            return 0
+        before = self._delivered if self._delivered >= 0 else offsets[0] - 1
+        # At most: without gaps one byte each
+        needed = count if offsets[-1] - before == count else count * _LONGEST
+        if self._bytes is not None and self._bytes + needed <= limit:
+            return count
+        size = self._bytes = self._longest()
+        if size + needed <= limit:
+            return count
+        told = -1 if self._resumed is None or self._anew(offsets[0]) else self._resumed.highest
+        for index, offset in enumerate(offsets):
+            if offset > told:  # else it is in the map already, or finished
+                size += _length(offset - before)
+                if size > limit:
+                    return index
+            before = offset
+        return count
+
+    def _longest(self) -> int:
+        """Bytes of the steps from one offset that may stay unfinished to the next, up to the last one delivered. When one of them finishes,
+        two steps become one, whose number is not longer than theirs together."""
+        points = sorted(self._pending)
+        points.append(max(self._delivered, 0))
+        if self._resumed is not None:
+            points += self._resumed.unfinished
+        return 1 + sum([_length(after - before) for before, after in pairwise(points)])
 
     def deliver(self, offsets: Sequence[int]) -> Collection[int]:
         """Records offsets as delivered; returns those that were finished before a restart and must be skipped (usually none).
@@ -97,17 +137,25 @@ class Tracker:
         first, last = offsets[0], offsets[-1]
         if first <= self._delivered or last < first:
             raise ValueError(f"offset {first} was delivered after offset {self._delivered} of the same assignment")
-        if self._delivered < 0 and (first < self._base or self._base < 0):
-            # Nothing was committed, or the log begins anew below what was: other records, of which the map says nothing.
+        if self._anew(first):
             self._base, self._last, self._resumed = first, None, None
         skipped: Collection[int] = ()
         if self._resumed is None:
             self._pending.update(offsets)
+            if self._bytes is not None and last - self._delivered == len(offsets):
+                self._bytes += len(offsets)
+            else:
+                self._bytes = None
         else:
+            self._bytes = None
             skipped = self._resume(offsets, self._resumed)
         self._delivered = last
         self._changed = True
         return skipped
+
+    def _anew(self, first: int) -> bool:
+        """Whether nothing was committed, or the log begins anew below what was: other records, of which the map says nothing."""
+        return self._delivered < 0 and (first < self._base or self._base < 0)
 
     def _resume(self, offsets: Sequence[int], known: OffsetMap) -> Collection[int]:
         """Delivers offsets some of which the former owner may have finished; returns those."""
@@ -233,6 +281,11 @@ def decode(metadata: str, committed: int) -> OffsetMap | None:
     if highest > _MAX_OFFSET or offset > highest:
         return None
     return OffsetMap(highest, tuple(unfinished))
+
+
+def _length(number: int) -> int:
+    """Bytes of a number as a varint."""
+    return (number.bit_length() + 6) // 7 or 1
 
 
 def _put(content: bytearray, number: int) -> None:

@@ -205,6 +205,7 @@ class Dispatcher:
                 elif self._paused:
                     self._resume()
                 await self._take(await self.source.fetch(self._room.left()))
+                await self._take_held()
         except EndOfSource:
             if self._batcher is not None:
                 await self._batcher.flush()
@@ -267,7 +268,7 @@ class Dispatcher:
         if self._batcher is not None:
             await self._batcher.flush(lanes)
         for lane in lanes:
-            lane.closing = True
+            lane.closing, lane.held = True, ()
             if lane.turns is not None:
                 self._release(lane.assignment, lane.turns.give_up())
             if self._window is not None:
@@ -295,7 +296,7 @@ class Dispatcher:
         """From here on nothing of these is committed or counted."""
         for assignment in assignments:
             if (lane := self._lanes.pop(assignment, None)) is not None:
-                lane.closing = True  # giving up an execution of it must not be the turn of the next one of its key
+                lane.closing, lane.held = True, ()  # giving up an execution of it must not be the turn of the next one of its key
                 if self._batcher is not None:
                     self._batcher.forget(lane)
                 if self._window is not None:
@@ -308,7 +309,9 @@ class Dispatcher:
 
     def _busy(self) -> bool:
         """Reasons to take nothing more although there is room: a task that could not begin another call, an offset map that is full."""
-        return any(binding.saturated() for binding in self._bindings) or any(each.tracker.full for each in self._lanes)
+        return any(binding.saturated() for binding in self._bindings) or any(
+            lane.held or lane.assignment.tracker.full for lane in self._lanes.values()
+        )
 
     async def _wait_for_room(self) -> None:
         """Until there is room, for a moment: what ends within it is cheaper to wait for than to pause the source."""
@@ -316,6 +319,7 @@ class Dispatcher:
         until = loop.time() + PATIENCE
         while self._room.closed() and not self._over and (remaining := until - loop.time()) > 0:
             await self._progress(min(GLANCE, remaining))
+            await self._take_held()
 
     def _resume(self) -> None:
         self._paused = False
@@ -346,6 +350,15 @@ class Dispatcher:
                 index = self._evaluation.step(lane, messages, index)
                 await asyncio.sleep(0)
 
+    async def _take_held(self) -> None:
+        """What was fetched and not delivered, as far as there is room for it now."""
+        held = {}
+        for assignment, lane in self._lanes.items():
+            if lane.held:
+                held[assignment], lane.held = lane.held, ()
+        if held:
+            await self._take(held)
+
     async def _run_soon(self, lane: Lane, message: Message) -> None:
         """A record that waited outside of the batches."""
         for each in (message,) if self._batcher is None else await self._batcher.gather(lane, (message,)):
@@ -358,8 +371,11 @@ class Dispatcher:
 
     def _deliver(self, lane: Lane, messages: Sequence[Message]) -> Sequence[Message]:
         """What of these is to be run, counted from here until it is acknowledged or given up."""
+        tracker, offsets = lane.assignment.tracker, [message.offset for message in messages]
+        if (fits := tracker.room(offsets)) < len(offsets):
+            lane.held, messages, offsets = messages[fits:], messages[:fits], offsets[:fits]
         try:
-            finished = lane.assignment.tracker.deliver([message.offset for message in messages])
+            finished = tracker.deliver(offsets)
         except ValueError as error:
             self._fail(PipelineStopped(f"{self.name}: {lane.assignment.topic}, partition {lane.assignment.partition}: {error}"))
             return ()

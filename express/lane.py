@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from express.outcome import Outcome
@@ -17,14 +17,16 @@ Done = Callable[["Lane", Execution, Outcome], None]
 class Lane:
     """What is on its way of one assignment. ``closing``: nothing more of it is taken or begun. ``running``: executions that wait for
     something; ``done`` is what the executor calls when they end. ``pausing``: those of them that only wait for their next try. ``turns``:
-    whose turn it is, where order matters. ``prefix`` and the offset make an execution's name, unless records have names of their own."""
+    whose turn it is, where order matters. ``held``: fetched, and not delivered while the tracker has no room for it. ``prefix`` and the
+    offset make an execution's name, unless records have names of their own."""
 
-    __slots__ = ("assignment", "closing", "done", "pausing", "prefix", "running", "turns")
+    __slots__ = ("assignment", "closing", "done", "held", "pausing", "prefix", "running", "turns")
 
     def __init__(self, assignment: Assignment, done: Done, turns: Turns | None = None) -> None:
         self.assignment, self.closing, self.turns = assignment, False, turns
         self.running: set[Execution] = set()
         self.pausing: set[Execution] = set()
+        self.held: Sequence[Message] = ()
         self.done = partial(done, self)
         prefix = f"{assignment.topic}-{assignment.partition}-"
         # With the largest offset the name is within AWS's limit, or it has to be hashed each time

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from express.commits import MAX_METADATA, OffsetMap, Position, Tracker, decode, encode
+from express.commits import MAX_METADATA, OffsetMap, Position, Tracker, _put, decode, encode
 
 HYPOTHESIS_STEPS = 100_000
 RANDOM_STEPS = 100_000
@@ -30,7 +30,8 @@ class World:
     The model is two sets: ``delivered`` to this owner, ``finished`` by anyone ever. It does not know how the tracker works.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asks: bool = False) -> None:
+        self.asks = asks  # whether there is room, before it delivers
         self.existing: list[int] = []  # offsets that have a record
         self.end = 0  # the next offset of the log
         self.finished: set[int] = set()
@@ -51,6 +52,8 @@ class World:
     def deliver(self, number: int) -> None:
         first = self.next
         batch = [offset for offset in self.existing if offset >= first][: number % 50 + 1] if self.existing[-1:] >= [first] else []
+        if self.asks:
+            batch = batch[: self.tracker.room(batch)]
         skipped = set(self.tracker.deliver(batch))
         if not batch:
             return
@@ -130,6 +133,7 @@ class World:
         claimed = finished_by(position, [offset for offset in self.existing if offset >= position.offset])
         assert claimed <= self.finished, "an offset that is not finished would be skipped"
         assert not claimed & unfinished
+        assert not (self.asks and tracker.full), "more was delivered than a map can tell of"
         if not tracker.full:
             assert {offset for offset in self.mine if offset > position.offset} <= claimed, "finished work would be forgotten"
         assert tracker.behind() == max(self.delivered) + 1 - (tracker._last.offset if tracker._last else min(self.delivered))
@@ -175,6 +179,45 @@ def test_long_random_histories_keep_the_promise(seed: int) -> None:
 
 
 # One sentence of the promise each
+
+
+def test_who_delivers_no_more_than_there_is_room_for_never_has_a_map_that_leaves_something_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps of 40 bytes: full all the time."""
+    monkeypatch.setattr("express.commits._MAX_MAP", 40 + 25)
+    for seed in range(10):
+        chooser, world, held_back = random.Random(seed), World(asks=True), 0
+        for _ in range(1_000):
+            world.step(chooser.randrange(len(ACTS)), chooser.randrange(1 << 16))
+            ahead = [offset for offset in world.existing if offset >= world.next][:50]
+            held_back += world.tracker.room(ahead) < len(ahead)
+        assert held_back > 100
+
+
+@pytest.mark.parametrize("gap", [1, 2, 127, 128, 20_000])
+def test_where_nothing_has_finished_there_is_room_for_as_much_as_a_map_can_tell_of_and_then_for_as_much_as_finishes(gap: int) -> None:
+    tracker, offsets = Tracker(0), range(0, 10_000 * gap, gap)
+    count = tracker.room(offsets)
+    tracker.deliver(offsets[:count])
+    assert count > 3_000 // len(_varint(gap))
+    assert tracker.room(offsets[count:]) == 0
+    tracker.finish(offsets[1:count:2])  # two steps become one, which is shorter at times
+    tracker.position()
+    assert not tracker.full
+    tracker.finish(offsets[0:count:2])
+    assert tracker.room(offsets[count:]) >= count - 3
+
+
+def _varint(number: int) -> bytearray:
+    content = bytearray()
+    _put(content, number)
+    return content
+
+
+def test_what_a_former_owner_has_finished_needs_no_room() -> None:
+    metadata, _ = encode(0, OffsetMap(99_999, tuple(range(0, 90_000, 30))))
+    tracker = Tracker(0, metadata)
+    assert tracker.room(range(90_001)) == 90_001
+    assert tracker.room(range(200_000)) < 200_000
 
 
 def test_nothing_is_committed_before_anything_was_delivered() -> None:
