@@ -451,7 +451,7 @@ class _Validation:
             for part, sentence in reruns.problems(pipeline.retry):
                 self._problem((*field, "retry", part), sentence)
         if pipeline.dedup is not None:
-            for part, sentence in dedup.problems(pipeline.dedup, pipeline.order):
+            for part, sentence in dedup.problems(pipeline.dedup):
                 self._problem((*field, "dedup", part), sentence)
             self._address((*field, "dedup", "store"), MEMORIES, "store", pipeline.dedup.store)
         if pipeline.batch is not None:

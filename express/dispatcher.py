@@ -116,7 +116,7 @@ class Dispatcher:
         self._gate = None if pipe.filter is None else Gate(Filter(pipe.filter, kind, limits.payload), self._endings, metrics)
         self._window: Window | None = None
         if memory is not None:
-            self._window = Window(memory, self._endings, metrics, self._run_soon, lambda: self._over, self._fail)
+            self._window = Window(memory, self._endings, metrics, self._run_soon, lambda: self._over, self._fail, order)
             self._endings.remember = self._window.ended
         self._batcher: Batcher | None = None
         if pipe.batch is not None:
@@ -337,18 +337,24 @@ class Dispatcher:
         for lane, messages in taken:
             if self._gate is not None:
                 messages = await self._gate.through(lane, messages)
-            if self._window is not None:
-                messages = await self._window.through(lane, messages)
-            if self._batcher is not None:
-                messages = await self._batcher.gather(lane, messages)
-            index = 0
-            while index < len(messages):
-                if self._over or lane.closing:
-                    # Given up before they began: they stay unfinished
-                    self._release(lane.assignment, messages[index:])
-                    break
-                index = self._evaluation.step(lane, messages, index)
-                await asyncio.sleep(0)
+            if self._window is None:
+                await self._run_all(lane, messages)
+            else:
+                async with self._window.taking:
+                    await self._run_all(lane, await self._window.through(lane, messages))
+
+    async def _run_all(self, lane: Lane, messages: Sequence[Message]) -> None:
+        """One after the other, or in batches; the loop gets its turns in between."""
+        if self._batcher is not None:
+            messages = await self._batcher.gather(lane, messages)
+        index = 0
+        while index < len(messages):
+            if self._over or lane.closing:
+                # Given up before they began: they stay unfinished
+                self._release(lane.assignment, messages[index:])
+                break
+            index = self._evaluation.step(lane, messages, index)
+            await asyncio.sleep(0)
 
     async def _take_held(self) -> None:
         """What was fetched and not delivered, as far as there is room for it now."""

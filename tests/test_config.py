@@ -440,10 +440,6 @@ WRONG_PIPELINES = {
             "prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, exists, cidr"
         ),
     ),
-    "duplicates in an order": (
-        "source: 'memory:', workflow: orders, order: key, dedup: {by: key, store: 'sqlite:a.db'}",
-        ".dedup.by: cannot be beside order: key: a duplicate waits for the one before it, and would lose its turn",
-    ),
     "a retry that is none": (
         "source: 'memory:', workflow: orders, retry: {attempts: 1}",
         ".retry.attempts: expected 2 to 1,000 executions in all, the first included",

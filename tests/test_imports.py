@@ -134,6 +134,7 @@ ROOMS: dict[str, set[str]] = {
         "express.program",
         "express.redis",
         "express.runtime",
+        "express.turns",
         "express.sinks",
         "express.sources",
     },

@@ -25,10 +25,8 @@ class Dedup(msgspec.Struct, frozen=True, kw_only=True):
     lease: Duration = 30.0
 
 
-def problems(dedup: Dedup, order: str) -> Iterator[tuple[str, str]]:
+def problems(dedup: Dedup) -> Iterator[tuple[str, str]]:
     """What is wrong with one, beside its expression and its store: the field and a sentence for each."""
-    if order != "unordered":
-        yield "by", f"cannot be beside order: {order}: a duplicate waits for the one before it, and would lose its turn"
     if dedup.window <= 0:
         yield "window", "expected more than 0s"
     if dedup.lease < SHORTEST_LEASE:
