@@ -211,6 +211,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._startup(loop)
         try:
+            await self._warm()
             await self._serve()
             return await self._main_loop()
         finally:
@@ -238,6 +239,13 @@ class Worker:
                 log.info("%s: events come from the embedded queue %s: send some with express queue send %s", route.name, path, path)
         self._executor = Executor()
         self._dispatchers = [self._dispatcher(part, self._executor) for part in self.parts]
+
+    async def _warm(self) -> None:
+        """What the first events would otherwise wait for."""
+        from express.tasks.warming import warm
+
+        programs = [part.program for part in self.parts if isinstance(part.program, Program)]
+        await warm(self._executor, (binding for program in programs for binding in program.bindings))
 
     async def _serve(self) -> None:
         if self._serving is not None:

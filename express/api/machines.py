@@ -62,6 +62,7 @@ class Machines:
         Express cannot compile any more is said, and answers with the reason."""
         self.store, self.functions, self.extensions = store, functions, extensions
         self._reach = reach
+        self.accepted: Callable[[Program], None] = lambda program: None  # told of each program that is new
         self.changing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="express-api")
         machines, self._revisions = store.load() if store is not None else ([], {})
@@ -237,6 +238,7 @@ class Machines:
     def _accept(self, key: int, program: Program) -> None:
         program.role = self._revisions[key].role
         self._programs[key] = program
+        self.accepted(program)
 
     def _forget(self, keys: Iterable[int]) -> None:
         self._targets.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import logging
@@ -34,6 +35,7 @@ from express.observers.metrics import WorkflowMetrics
 from express.options import AwsConnection, Connection, SinkOptions, SourceOptions
 from express.program import Program
 from express.queue import Queue
+from express.tasks.warming import warm
 
 EVENTS, FAILED = "executions.db", "failed.db"  # queues below --data: what was started, and what failed
 DRAIN = 20.0
@@ -89,10 +91,13 @@ class Serving:
         self._endpoint: Endpoint | None = None
         self._syncing: Syncing | None = None
         self._closed: float | None = None
+        self._warming: set[asyncio.Task[None]] = set()
 
     async def start(self, executor: Executor) -> str:
         """Connects what takes events, listens; returns the URL. Raises ConnectionFailed with one sentence."""
         limits = self._settings.limits
+        await warm(executor, self.switchboard.bindings)
+        self.machines.accepted = lambda program: self._warm(executor, program)
         for outbox in self._all():
             await outbox.start()
         self._syncing = Syncing(self.machines, executor, limits.payload, limits.execution)
@@ -101,6 +106,11 @@ class Serving:
         operating = Operating(self.machines, self._syncing, starts)
         self._endpoint = Endpoint(operating, access, Console(self.machines).page)
         return await self._endpoint.start(self._api.listen)
+
+    def _warm(self, executor: Executor, program: Program) -> None:
+        task = asyncio.create_task(warm(executor, program.bindings))
+        self._warming.add(task)
+        task.add_done_callback(self._warming.discard)
 
     def _reach(self, machine: str) -> Mapping[str, Connection]:
         return reachable(self._settings, self._api.account(machine))

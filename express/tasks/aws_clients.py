@@ -20,6 +20,9 @@ class Clients:
     def __init__(self, executor: Any) -> None:
         self._making: dict[tuple[int, str, str | None], asyncio.Task[Any]] = {}
 
+    def __len__(self) -> int:
+        return len(self._making)
+
     async def client(self, connection: AwsConnection, service: str, region: str | None = None) -> Any:
         key = id(connection), service, region
         task = self._making.get(key)

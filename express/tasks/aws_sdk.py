@@ -35,6 +35,11 @@ class Operation(Integration):
         self._method = xform_name(self._operation.name)
         self._streamed = _streamed(self._operation)
 
+    @property
+    def client(self) -> tuple[AwsConnection, str, str | None]:
+        """What ``Clients.client`` is asked for, where the data do not say another region."""
+        return self._connection, self._folder, self._region
+
     async def perform(self, payload: Any, call: Call) -> Any:
         asked = self._request(payload, call)
         try:

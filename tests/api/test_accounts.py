@@ -12,7 +12,9 @@ import pytest
 from express.config import Api, Configuration, Connection, Settings, StateMachine, validate
 from express.errors import ConfigurationError
 from express.options import AwsConnection
+from express.tasks.aws_clients import Clients
 from tests.api.served import served
+from tests.api.test_executions import until
 
 # Nobody is there: what a failure says is where somebody was looked for
 PORTS = {"main": 1, "other": 2}
@@ -38,8 +40,11 @@ def connections(*names: str) -> dict[str, Connection]:
 def test_a_state_machine_uses_the_connection_that_the_configuration_names_for_it(tmp_path: Path) -> None:
     api = Api(listen="127.0.0.1:0", data="data", aws="main", machines={"special": StateMachine(aws="other")})
     with served(tmp_path, api, Settings(connections=connections("main", "other"))) as server:
+        assert server.worker._executor is not None
+        clients = server.worker._executor.service(Clients)
         for name, port in (("usual", 1), ("special", 2)):
             arn = server.create(name, {"StartAt": "Ask", "States": {"Ask": ASKING}})
+            until(lambda: len(clients) == port)  # made when the state machine is, not at its first call  # noqa: B023
             found = server.client.start_sync_execution(stateMachineArn=arn)
             assert (found["status"], f"127.0.0.1:{port} failed" in found["cause"]) == ("FAILED", True), found["cause"]
 
