@@ -27,6 +27,8 @@ def _present(module: str) -> bool:
         return False
 
 
+# What shared tests assert is explained as in a test's own file
+pytest.register_assert_rewrite("tests.consumers.contract", "tests.consumers.lease_contract", "tests.consumers.survival")
 pytest_plugins = [module for module in PLUGINS if _present(module)]
 
 PROJECT = Path(__file__).parent.parent

@@ -246,8 +246,8 @@ class SourceContract:
             again = await self.reading(bed)
             for _ in range(3):
                 assert not await again.fetch(100)
-            await bed.append(numbered(5, 20))
             await again.source.stop()
+            await bed.append(numbered(5, 20))
             third = await self.reading(bed)
             assert bed.order(await third.read(5)) == list(range(20, 25))
             await third.source.stop()

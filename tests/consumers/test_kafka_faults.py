@@ -57,7 +57,7 @@ async def test_it_ends_in_time_when_the_broker_is_gone(kafka: Kafka) -> None:
         loop.result()
         began = time.monotonic()
         await source.stop()
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 10
 
 
 async def test_it_ends_in_time_when_the_broker_does_not_answer(kafka: Kafka) -> None:
@@ -80,9 +80,9 @@ async def test_it_ends_in_time_when_the_broker_does_not_answer(kafka: Kafka) -> 
         assert loop.done()
         stopping = time.monotonic()
         await source.stop()
-        assert time.monotonic() - stopping < 4.0
+        assert time.monotonic() - stopping < 12
         assert await commit == []
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 30
 
 
 async def test_a_commit_that_fails_is_not_reported_as_done_and_the_next_one_succeeds(kafka: Kafka) -> None:

@@ -94,6 +94,6 @@ def test_the_same_graph_is_drawn_the_same() -> None:
 
 def test_a_thousand_states_are_laid_out_in_seconds() -> None:
     pairs = [(number, number + 1, False) for number in range(999)] + [(number, number + 7, True) for number in range(0, 990, 3)]
-    began = time.perf_counter()
+    began = time.process_time()
     made(1000, pairs)
-    assert time.perf_counter() - began < 20  # 2 s where nothing else runs
+    assert time.process_time() - began < 20  # 2 s where nothing else runs

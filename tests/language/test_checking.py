@@ -155,13 +155,13 @@ def test_a_large_definition_is_checked_soon(steps: int) -> None:
 
 
 def _seconds(definition: dict[str, Any]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     check(definition, portable=True)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_a_long_text_has_its_positions_soon() -> None:
     text = '{"StartAt": "A", "States": {' + ", ".join(f'"S{n}": {{"Type": "Pass", "Result": [1, 2, 3]}}' for n in range(10_000)) + "}}"
-    start = time.perf_counter()
+    start = time.process_time()
     assert Positions(text).of("/States/S9999/Type")[0] == 1
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

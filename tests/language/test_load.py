@@ -75,9 +75,9 @@ def test_a_thousand_states_load_in_well_under_a_second() -> None:
 
 
 def _seconds(text: str) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     workflow(text)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 # --- Hostile ----------------------------------------------------------------------------------------------------------------------
@@ -124,9 +124,9 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_is_answered_with_problems_soon(text: str) -> None:
     assert len(text) <= 2 * SIZE
-    start = time.perf_counter()
+    start = time.process_time()
     loaded = load(text)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert all(isinstance(problem, Problem) for problem in loaded.problems)
     assert seconds < 0.5  # 0.1 s where nothing else runs
 
