@@ -237,6 +237,7 @@ ROOMS: dict[str, set[str]] = {
         "express.testing",
     },
     "express.api": {
+        "express.printable",
         "express.checking",
         "express.sqlite_files",
         "express.callbacks",

@@ -32,6 +32,7 @@ def answer(request: str, body: bytes) -> web.Response:
 
 
 def refusal(request: str, error: RequestError) -> web.Response:
-    body: dict[str, Any] = {"__type": error.code, "message": error.message}
+    # What a header holds may be no text at all
+    body: dict[str, Any] = {"__type": error.code, "message": error.message.encode(errors="replace").decode()}
     headers = {"Content-Type": CONTENT_TYPE, "Server": SERVER, "x-amzn-RequestId": request, "x-amzn-ErrorType": error.code}
     return web.Response(status=STATUS.get(error.code, 400), body=encode(body), headers=headers)

@@ -53,7 +53,7 @@ class Access:
             raise RequestError("MissingAuthenticationTokenException", f"Missing Authentication Token: expected {expected}")
 
     def _check_signature(self, headers: Mapping[str, str], body: bytes, rest: str) -> None:
-        fields = dict(_FIELD.findall(rest))
+        fields = dict(_FIELD.findall(rest)) if rest.isascii() else {}
         scope = fields.get("Credential", "").split("/")
         signed = fields.get("SignedHeaders", "").lower().split(";")
         if len(scope) != 5 or "Signature" not in fields or not SIGNED.issubset(signed):

@@ -14,16 +14,18 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from express.api import answers, arns
+from express.api.answering import Answering
 from express.api.authentication import Access
 from express.api.operating import Operating
 from express.config import DEFAULT_API, host_and_port
 from express.errors import ConnectionFailed, RequestError
+from express.printable import printable
 
 LARGEST = 8 * 1024 * 1024  # bytes of a body: a definition of 1 MiB, all of it escaped, fits
 SLOW = 20.0  # seconds that a body may take to arrive
-IDLE = 75.0  # seconds that a connection may be silent between two requests, or before its first
 BACKLOG = 1024
 PREFIX = "AWSStepFunctions."
+LONGEST = 100  # characters of an operation's name
 
 log = logging.getLogger("express")
 
@@ -35,7 +37,7 @@ class Endpoint:
 
     def __init__(self, operating: Operating, access: Access, page: Page) -> None:
         self._operating, self._access, self._page = operating, access, page
-        self._server: web.Server | None = None
+        self._server: Answering | None = None
         self._listening: asyncio.Server | None = None
         self._stopping = False
 
@@ -44,9 +46,7 @@ class Endpoint:
         Raises ConnectionFailed with one sentence when an explicit address cannot be had."""
         listening = _bind(listen)
         loop = asyncio.get_running_loop()
-        self._server = web.Server(
-            self._handle, request_factory=self._request, access_log=None, keepalive_timeout=IDLE, auto_decompress=False, lingering_time=2.0
-        )
+        self._server = Answering(self._handle, self._request)
         self._listening = await loop.create_server(self._server, sock=listening, backlog=BACKLOG)
         host, port = listening.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -78,7 +78,7 @@ class Endpoint:
             self._access.check(headers, body)
             if self._stopping:
                 raise RequestError("ServiceUnavailable", "this process is stopping")
-            operation = headers.get("X-Amz-Target", "").removeprefix(PREFIX)
+            operation = printable(headers.get("X-Amz-Target", "").removeprefix(PREFIX)[:LONGEST])
             answered = self._operating.answer(operation, body, headers.get("X-Amzn-Trace-Id"))
             if not isinstance(answered, bytes):
                 answered = await answered
@@ -86,12 +86,13 @@ class Endpoint:
                 log.debug("request %s: %s", number, operation)
             return answers.answer(number, answered)
         except RequestError as error:
-            log.info("request %s: %s refused: %s", number, operation[:100], error.code)
+            log.info("request %s: %s refused: %s", number, operation, error.code)
             return answers.refusal(number, error)
-        except ConnectionError:  # the caller has gone
-            raise
+        except ConnectionError:
+            log.debug("request %s: the caller has gone before all of it had come", number)
+            return web.Response(status=400, headers={"x-amzn-RequestId": number})  # which nobody reads
         except Exception as error:
-            log.error("request %s: %s failed: a defect of Express", number, operation[:100], exc_info=error)
+            log.error("request %s: %s failed: a defect of Express", number, operation, exc_info=error)
             return answers.refusal(number, RequestError("InternalFailure", "a defect of Express; its log has the traceback"))
 
     async def _other(self, number: str, request: web.BaseRequest) -> web.Response:

@@ -53,6 +53,13 @@ def test_what_botocore_signed_is_let_in(access: Access) -> None:
     assert code(access, signed(session="session-token")) is None
 
 
+@pytest.mark.parametrize(("found", "put"), [("Signature=", "Signature=\udcff"), ("/eu-west-1/", "/\udcff/"), ("AKID/", "\udcff/")])
+def test_a_signature_that_is_no_text_is_none(access: Access, found: str, put: str) -> None:
+    headers = signed()
+    assert found in headers["Authorization"]
+    assert code(access, {**headers, "Authorization": headers["Authorization"].replace(found, put)}) == "IncompleteSignatureException"
+
+
 def test_another_secret_another_body_another_operation_another_service_is_not(access: Access) -> None:
     assert code(access, signed(secret="guess")) == "InvalidSignatureException"
     assert code(access, signed(), b"{}") == "InvalidSignatureException"

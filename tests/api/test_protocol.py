@@ -11,6 +11,7 @@ import pytest
 
 from express.api import endpoint
 from tests.api.served import Served, passing
+from tests.api.test_executions import until
 
 
 def test_an_unknown_operation_is_named_so(server: Served) -> None:
@@ -136,11 +137,51 @@ def test_one_connection_serves_many_requests(server: Served) -> None:
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_what_is_not_http_is_refused_and_harms_nobody(server: Served) -> None:
-    with _raw(server) as connection:
-        connection.sendall(b"\x16\x03\x01\x02\x00 not http\r\n\r\n")
-        assert b" 400 " in connection.recv(65536)
+NO_HTTP = [
+    b"\x16\x03\x01\x02\x00 not http\r\n\r\n",
+    b"hello there\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"POST / HTTP/9.9\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+    HEAD + b"Content-Length: -1\r\n\r\n",
+    HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    HEAD + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
+    HEAD + b"".join(b"X-%d: y\r\n" % number for number in range(2_000)) + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("noise", NO_HTTP)
+def test_what_is_not_http_is_refused_like_everything_else_and_harms_nobody(
+    server: Served, caplog: pytest.LogCaptureFixture, noise: bytes
+) -> None:
+    with caplog.at_level(logging.INFO), _raw(server) as connection:
+        connection.sendall(noise)
+        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    assert first.split()[1] == "400"
+    assert json.loads(body)["__type"] == headers["x-amzn-errortype"] == "SerializationException"
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"request {headers['x-amzn-requestid']}: refused: it is no HTTP"]
     assert server.request()[0] == 200
+
+
+def test_headers_that_are_no_text_are_refused(server: Served) -> None:
+    with _raw(server) as connection:
+        connection.sendall(HEAD.replace(b"ListStateMachines", b"\xff\xfe") + b"Content-Length: 2\r\n\r\n{}")
+        answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"UnknownOperationException" in answer
+
+
+def test_a_caller_that_goes_away_is_no_error(server: Served, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "express"):
+        with _raw(server) as connection:
+            connection.sendall(HEAD + b"Content-Length: 100\r\n\r\n{")
+        until(lambda: any("the caller has gone" in record.getMessage() for record in caplog.records))
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 @pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com:8083", "", "192.168.1.1"])
