@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -229,6 +230,7 @@ def host_and_port(text: str) -> tuple[str, int]:
     return bare or "0.0.0.0", int(port)
 
 
+@lru_cache(maxsize=256)  # asked for each request of the API
 def is_loopback(host: str) -> bool:
     """Whether what listens there is reached from this machine only."""
     if host == "localhost":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import time
 
 import pytest
 
@@ -103,10 +102,7 @@ def test_a_caller_that_sends_its_body_slowly_is_given_up(server: Served, monkeyp
     monkeypatch.setattr(endpoint, "SLOW", 0.2)
     with _raw(server) as connection:
         connection.sendall(HEAD + b"Content-Length: 100\r\n\r\n{")
-        began = time.monotonic()
-        answer = connection.recv(65536)
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert time.monotonic() - began < 5
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
     assert server.request()[0] == 200
 
 

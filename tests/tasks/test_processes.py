@@ -66,7 +66,7 @@ async def test_a_hanging_function_is_killed_at_its_timeout_and_replaced() -> Non
 
         began = time.monotonic()
         outcome = await runs.outcome(runs.start(workflow))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 50  # and not the 60 of the function
         first, second = outcome.output
         assert first != second
         await gone(first)
