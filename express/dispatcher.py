@@ -377,6 +377,8 @@ class Dispatcher:
 
     def _deliver(self, lane: Lane, messages: Sequence[Message]) -> Sequence[Message]:
         """What of these is to be run, counted from here until it is acknowledged or given up."""
+        if lane.held:  # of a source that gives something although it pauses: nothing may be passed over
+            messages, lane.held = [*lane.held, *messages], ()
         tracker, offsets = lane.assignment.tracker, [message.offset for message in messages]
         if (fits := tracker.room(offsets)) < len(offsets):
             lane.held, messages, offsets = messages[fits:], messages[:fits], offsets[:fits]

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import pytest
 
+from consumers.memory import Log, MemorySource
 from express.commits import Position, decode
 from express.endings import _observe
 from express.errors import ConnectionFailed, PipelineStopped
 from express.evaluation import STINT_EVENTS
 from express.observers.metrics import Histogram
-from express.runtime.context import Execution
+from express.runtime.context import Execution, Message
 from express.runtime.failures import StateError
 from express.runtime.limits import PAYLOAD
 from express.runtime.suspensions import sleep
+from express.sources import Assignment
 from express.testing import VirtualClock
 from tests.pipelines import Pipeline, obey, wait_and_obey
 
@@ -585,6 +588,24 @@ async def test_what_is_held_back_when_its_partition_leaves_runs_elsewhere(monkey
     again = Pipeline(obey, log=pipeline.log)
     await again.run()
     assert len(again.seen()) == 50
+
+
+async def test_a_source_that_goes_on_giving_although_it_pauses_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("express.commits._MAX_MAP", 20 + 25)
+    monkeypatch.setattr("express.dispatcher.PATIENCE", 0.0)
+
+    class Deaf(MemorySource):
+        def _take(self, limit: int) -> dict[Assignment, Sequence[Message]]:
+            self.paused = False
+            return super()._take(min(limit, 30))
+
+    log = Log("orders", 1)
+    pipeline = Pipeline(wait_and_obey, log=log, source=Deaf(log, finite=False))
+    pipeline.send(*({"wait": 0.05, "n": number} for number in range(200)))
+    pipeline.begin()
+    await pipeline.until(lambda: pipeline.committed == 200)
+    await pipeline.end()
+    assert len(pipeline.seen()) == 200
 
 
 async def test_fast_executions_do_not_pause_the_source_at_all() -> None:
