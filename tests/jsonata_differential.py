@@ -17,7 +17,8 @@ from express.compiler import jsonata
 from express.language.jsonata import parse
 from express.language.scanner import SyntaxProblem
 from express.runtime.failures import StateError
-from express.runtime.jsonata_library import LibraryQuery, with_ours
+from express.runtime.jsonata_library import LibraryQuery
+from express.runtime.jsonata_ours import with_ours
 from express.runtime.values import equal
 from tests.jsonata import Compiled, said
 from tests.jsonata_expressions import Expressions

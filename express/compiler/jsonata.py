@@ -16,7 +16,8 @@ from express.language import jsonata_nodes as nodes
 from express.language.jsonata import STATES, names_bound, walk
 from express.language.model import Jsonata, Name, Path
 from express.runtime.jsonata import Query
-from express.runtime.jsonata_library import CLOCKS, COUNTS, ENDLESS, STEP_BEGINS, STEP_ENDS, TIME, LibraryQuery, with_ours
+from express.runtime.jsonata_library import ENDLESS, LibraryQuery
+from express.runtime.jsonata_ours import CLOCKS, COUNTS, STEP_BEGINS, STEP_ENDS, TIME, with_ours
 
 EXPECTED = {"boolean": "boolean_result", "array": "array_result", "string": "string_result", "number": "number_result"}
 
@@ -129,7 +130,7 @@ def _bound(node: Jsonata, scope: data.Scope) -> tuple[str, Piece]:
     functions = [name for name in node.functions if name not in scope.variables]
     if not CLOCKS.isdisjoint(functions):
         members.append((f"{literal(TIME)}: ", call("milliseconds", Leaf(f"{scope.unit.execution()}.clock.wall()"))))
-    text = with_ours(_rewritten(node), functions)
+    text = with_ours(_rewritten(node), functions, units=any(isinstance(each, nodes.Regex) for each in walk(node.node)))
     if names:
         text = f"({''.join(f'${name} := $$.`{name}`; ' for name in names)}\n{text}\n)"
     document = Display("{", tuple(members), "}")
@@ -152,7 +153,7 @@ def _rewritten(node: Jsonata) -> str:
             elif found.name == "states" and not own:
                 edits[found.position] = [(len("$states"), "$$.states")]
         elif isinstance(found, nodes.Regex):
-            edits[found.position + 1] = [(len(found.pattern), of_rust(found.pattern))]
+            edits[found.position + 1] = [(len(f"{found.pattern}/{found.flags}"), "/".join(of_rust(found.pattern, found.flags)))]
     for position in _without_arguments(every):
         if opens := _OPENS.match(text, position):
             edits.setdefault(opens.end(), []).append((0, "$"))

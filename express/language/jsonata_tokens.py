@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from express.language.regular_expressions import parts
 from express.language.scanner import SyntaxProblem
 
 BLANKS = " \t\n\r\v"
@@ -129,6 +130,7 @@ class Tokens:
                 if end - position - 1 > len(set(text[position + 1 : end])):
                     raise SyntaxProblem("S0302: A flag of a regular expression is there twice", position)
                 self.position = end
+                parts(text[start:position], start)
                 return text[start:position], text[position + 1 : end]
             if text[position - 1] != "\\":
                 depth += (character in "([{") - (character in ")]}")

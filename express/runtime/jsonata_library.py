@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import thread_time
 from typing import Any
 
 import jsonatapy
 import orjson
 
-from express.runtime import jsonata_apart, jsonata_of_aws, jsonata_texts
+from express.runtime import jsonata_apart, jsonata_of_aws, jsonata_texts, jsonata_units
 from express.runtime.failures import StateError
 from express.runtime.jsonata import ERROR, Query
 from express.runtime.jsonata_values import DEEPEST, LONGEST_TEXT
@@ -33,8 +33,6 @@ DEPTH = 1_000
 MOST_ITEMS = 500_000
 OUT_OF_TIME = "D1012"
 TOO_BIG = "int too big to convert"
-CLOCKS = frozenset({"millis", "now"})
-TIME = "express time"  # the member of the document that they read, milliseconds since the epoch; no variable has a name with a blank
 ENDLESS = 1 << 16  # the power of what has no bound
 FEW = 8  # copies of a document of 256 KiB are not too many
 MOST_PARTS = 2_000_000  # of a value that this process may come to hold
@@ -211,44 +209,6 @@ def _in_doubles(function: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-# Functions of ours for the library's. A function that Python gives to the library cannot answer undefined; one written in JSONata can.
-OURS = {
-    "pad": "function($text, $width, $filler)<s-ns?:s>{ $exists($text) ? $express_pad($text, $width, $exists($filler) ? $filler : ' ') }",
-    "encodeUrlComponent": "function($text)<s-:s>{ $exists($text) ? $express_encode_url_component($text) }",
-    "encodeUrl": "function($text)<s-:s>{ $exists($text) ? $express_encode_url($text) }",
-    # The library builds the whole text before it looks at the clock: 100,000 characters, each replaced by 100,000, are 10 GB
-    "replace": "function($text, $pattern, $by, $limit)<s-(sf)(sf)n?:s>{("
-    f"$type($text) = 'string' and $type($by) = 'string' and $length($text) * $length($by) > {LONGEST_TEXT}"
-    f" and ($count($split($text, $pattern)) - 1) * $length($by) > {LONGEST_TEXT} ? $express_too_long() : 0; "
-    "$exists($limit) ? $express_replace($text, $pattern, $by, $limit) : $express_replace($text, $pattern, $by))}",
-    # The library compares every item with every other
-    "distinct": "function($items)<x:x>{ $type($items) = 'array' and $count($items) > 64 ? "
-    "($found := $express_different($items); $count($found) = 1 ? $express_distinct($items) : $found) : $express_distinct($items) }",
-    # One evaluation has one time, that of the execution's clock
-    "millis": "function()<:n>{ $express_time }",
-    "now": "function($picture, $zone)<s?s?:s>{ "
-    "$exists($zone) ? $fromMillis($express_time, $picture, $zone) : $exists($picture) ? $fromMillis($express_time, $picture) "
-    ": $fromMillis($express_time) }",
-    "clone": "function($value)<(oa)-:o>{ $value }",
-    # The library's takes null for nothing, and begins with an initial value that is undefined
-    "reduce": "function($items, $function, $start){ $exists($items) ? ($items := $append([], $items); $count($items) = 0 ? $start : "
-    "$exists($start) ? $express_reduce($items, $function, $start) : $express_reduce($items, $function)) }",
-}
-THEIRS = {name: f"$express_{name} := ${name}; " for name in ("reduce", "replace", "distinct")}
-THEIRS |= dict.fromkeys(CLOCKS, f"$express_time := $$.`{TIME}`; ")
-
-
-# What a step of a path that joins becomes, so that it is counted: the library keeps count when it has all of them
-COUNTS = "$express_count := $count; $express_count_anew(); "
-STEP_BEGINS, STEP_ENDS = "($express_found($express_count({step})); ", ")"
-
-
-def with_ours(source: str, functions: Iterable[str]) -> str:
-    """An expression that finds our functions under the names of ``functions``."""
-    bindings = "".join(f"{THEIRS.get(name, '')}${name} := {OURS[name]}; " for name in functions if name in OURS)
-    return f"({bindings}\n{source}\n)" if bindings else source
-
-
 def _compile(source: str) -> Any:
     expression = jsonatapy.compile(source)
     for name, function in jsonata_of_aws.FUNCTIONS.items():
@@ -258,6 +218,10 @@ def _compile(source: str) -> Any:
     expression.register("express_too_long", _too_long)
     expression.register("express_count_anew", _count_anew)
     expression.register("express_found", _found)
+    expression.register("express_wide", _wide)
+    expression.register("express_units", jsonata_units.units)
+    expression.register("express_characters", jsonata_units.characters)
+    expression.register("express_matches", jsonata_units.matches)
     expression.register("express_encode_url_component", jsonata_texts.encode_url_component)
     expression.register("express_encode_url", jsonata_texts.encode_url)
     return expression
@@ -275,6 +239,10 @@ def _found(items: float) -> None:
     _compiled.found += items
     if _compiled.found > MOST_ITEMS:
         raise jsonata_of_aws.Complaint("D2015", f"The maximum sequence length of {MOST_ITEMS} was exceeded")
+
+
+def _wide(text: str | None) -> bool:
+    return text is None or (not text.isascii() and max(text) > "\uffff")
 
 
 def _different(items: list[Any]) -> list[Any]:

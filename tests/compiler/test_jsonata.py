@@ -300,11 +300,54 @@ def test_a_part_of_a_text_ends_where_the_text_ends(text: str) -> None:
         (r"^\s$", "\x85", False), (r"\bé", "é", False), (r"a\b", "aé", True), ("^[a&&b]$", "&", True), ("^[a~~b]$", "~", True),
         ("^a{,2}$", "a{,2}", True), (r"^[\w-]+$", "é-a", False), (r"^[^\w]$", "é", True), (r"^[\s\S]$", "\n", True),
         (r"^a{1,2}$", "aa", True),
-        (r"^\[\w\]$", "[a]", True), ("^[[:alpha:]]$", ":]", True), (r"^\\w$", "\\w", True),
+        (r"^\[\w\]$", "[a]", True), ("^[[:alpha:]]$", ":]", True), (r"^\\w$", "\\w", True), ("^[^]$", "\n", True), ("[]", "a", False),
+        (r"^\0$", "\0", True), (r"^\cJ$", "\n", True), (r"^\e\a\A\z\<$", "eaAz<", True), (r"^\x41\u0041\101$", "AAA", True),
+        (r"^\u{3}$", "uuu", True), (r"^\p{L}$", "p{L}", True), (r"^[\b]$", "\b", True), (r"^[\w-~]$", "-", True),
+        ("^.$", "\r", False), ("^.$", "\u2028", False), ("^.$", "\x85", True), ("a$", "a\n", False), ("^.$", "😀", False),
+        ("^..$", "😀", True),
+        ("😀+$", "😀😀", True), ("^😀+$", "😀😀", False), ("^[😀]{2}$", "😀", True), (r"^\ud83d", "😀", True), (r"^\W{2}$", "😀", True),
+        (r"^[\x00-\uffff]{2}$", "😀", True),
     ],
 )  # fmt: skip
 def test_regular_expressions_mean_what_they_mean_in_javascript(pattern: str, text: str, found: bool) -> None:
     assert answer(f"$contains($states.input, /{pattern}/)", text) == {"result": found}
+
+
+@pytest.mark.parametrize(
+    ("regex", "text", "found"),
+    [
+        ("/^s$/i", "S", True), ("/^s$/i", "ſ", False), ("/^k$/i", "\u212a", False), ("/^[a-z]$/i", "ſ", False), ("/^[^s]$/i", "S", False),
+        ("/^é$/i", "É", True), ("/^[à-ü]$/i", "É", True), ("/^µ$/i", "μ", True), ("/^σ$/i", "ς", True), ("/^i$/i", "İ", False),
+        ("/^å$/i", "\u212b", False), ("/^ß$/i", "ẞ", False), ("/^dž$/i", "Dž", True),
+        ("/a$/m", "a\r\nb", True), ("/^b/m", "a\rb", True), ("/^b/", "a\nb", False), ("/^a.b$/m", "a\nb", False),
+    ],
+)  # fmt: skip
+def test_so_do_their_flags(regex: str, text: str, found: bool) -> None:
+    assert answer(f"$contains($states.input, {regex})", text) == {"result": found}
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "wanted"),
+    [
+        ("$match($states.input, /b(.)/)", "😀b1", {"match": "b1", "index": 2, "groups": ["1"]}),
+        ("$match($states.input, /a/)[1].index", "a😀a", 3),
+        ("$match($states.input, /[^a]+/).match", "a😀é", "😀é"),
+        ("$match($states.input, /z/)[]", "b", None),
+        ("$match($states.input, /b/)[]", "b", [{"match": "b", "index": 0, "groups": []}]),
+        ("$split($states.input, /, */)", "😀,é", ["😀", "é"]),
+        ("$split($states.input, /,/, 1)", "a,b", ["a"]),
+        ("$replace($states.input, /(😀)/, '<$1>')", "a😀", "a<😀>"),
+        ("$replace($states.input, /a/, '😁', 1)", "a😀a", "😁😀a"),
+        ("$replace($states.input, /b/, function($m){ $uppercase($m.match) })", "😀b", "😀B"),
+        ("($split($states.input, '😀') ~> $join('/')) & $string($contains('a', /a/))", "1😀2", "1/2true"),
+    ],
+)
+def test_characters_of_two_units_are_found_and_given_back_whole(text: str, given: str, wanted: Any) -> None:
+    assert answer(text, given) == ({"undefined": True} if wanted is None else {"result": wanted})
+
+
+def test_half_a_character_is_no_result() -> None:
+    assert answer("$match($states.input, /./).match", "😀") == {"error": "D1000"}
 
 
 S = "($s := $states.input; "

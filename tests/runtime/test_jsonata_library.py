@@ -10,7 +10,8 @@ import pytest
 
 from express.runtime import jsonata_library
 from express.runtime.failures import StateError
-from express.runtime.jsonata_library import TIME, LibraryQuery, with_ours
+from express.runtime.jsonata_library import LibraryQuery
+from express.runtime.jsonata_ours import TIME, with_ours
 
 
 def evaluate(text: str, **document: Any) -> Any:
