@@ -216,6 +216,8 @@ class _Task:
     def _kept(self) -> str | None:
         """Why the function gets a copy of the payload."""
         state = self.state
+        if getattr(self.binding, "reads_only", False) is True:
+            return None
         if any("input" in query.states for query in data.queries((state.output, state.assign, state.catch))):
             return "JSONata reads the state's input after the call"
         if state.retry:

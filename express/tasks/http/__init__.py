@@ -65,6 +65,8 @@ def _sentence(error: StateError) -> str:
 class Http(Integration):
     """The binding. ``parameters``: what the definition says of every request."""
 
+    reads_only = True  # for the compiler: a payload is neither changed nor kept nor given back
+
     def __init__(self, resource: str, connections: Mapping[str, HttpConnection], parameters: Any = None) -> None:
         super().__init__(resource, "http")
         self._connections = connections
@@ -141,7 +143,7 @@ async def _send(head: Head, body: bytes | None, given: Any, through: Pool, authe
     """Follows redirects by itself, since each of them is judged like the first address, and since nothing of the connection's may go to
     another server: neither its authentication nor what it adds to headers and bodies."""
     method, url, redirects = head.method, head.url, through.connection.redirects
-    headers = head.headers if body is not None else head.bare
+    headers: Mapping[str, str] = head.headers if body is not None else head.bare
     if authentication:
         headers = {**headers, **authentication}
     for _ in range(redirects + 1):

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from multidict import istr
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 from yarl import URL
 
 from express import origins
@@ -42,9 +42,9 @@ class Head(msgspec.Struct, frozen=True):
 
     method: str
     url: URL
-    headers: dict[str, str]
-    bare: dict[str, str]
-    foreign: dict[str, str]
+    headers: CIMultiDictProxy[str]
+    bare: CIMultiDictProxy[str]
+    foreign: CIMultiDictProxy[str]
     arrays: str | None
     added: Mapping[str, Any]
 
@@ -166,12 +166,13 @@ def _canonical(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _completed(headers: dict[str, str], content: str | None = None) -> dict[str, str]:
+def _completed(headers: dict[str, str], content: str | None = None) -> CIMultiDictProxy[str]:
     """With those that a request has in any case; ``content`` is the type of its body, if the definition does not say another."""
     made = {**headers, **OWN}
     if content is not None and "content-type" not in made:
         made["content-type"] = content
-    return {istr(name): value for name, value in made.items()}  # texts that aiohttp need not compare letter by letter
+    # As aiohttp wants them: others it would make such of for every request
+    return CIMultiDictProxy(CIMultiDict({istr(name): value for name, value in made.items()}))
 
 
 # --- Body -------------------------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ async def test_what_a_definition_says_of_every_request_is_decided_at_load(
     fields = {"ApiEndpoint": url, "Method": "POST", "Headers": {"X-A": "b"}, "InvocationConfig": named, "RequestBody": number}
     program = express.compile(workflow(language, fields), connections=billing(servers.port))
     assert len(made) == 1
+    assert "copy(" not in program.source, "what a request only reads is not copied for it"
     for n in range(3):
         await program.execute({"n": n})
     assert len(made) == 1
