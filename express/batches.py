@@ -115,10 +115,10 @@ class Batcher:
                 self._run(batch.lane, self._close(batch))
                 await asyncio.sleep(0)
 
-    def forget(self, lane: Lane) -> None:
-        """The lane is gone, and what is open of it with it."""
-        for batch in [each for each in self._open.values() if each.lane is lane]:
-            self._close(batch)
+    def forget(self, lane: Lane) -> list[Message]:
+        """The lane is gone: what was open of it will not run here."""
+        gone = [each for each in self._open.values() if each.lane is lane]
+        return [self._close(batch) for batch in gone]
 
     def _close(self, batch: _Open) -> Batch:
         del self._open[batch.lane, batch.key]

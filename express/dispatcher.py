@@ -297,9 +297,11 @@ class Dispatcher:
         for assignment in assignments:
             if (lane := self._lanes.pop(assignment, None)) is not None:
                 lane.closing, lane.held = True, ()  # giving up an execution of it must not be the turn of the next one of its key
+                # What came to wait after the drain had begun is not in flight for ever
                 if self._batcher is not None:
-                    self._batcher.forget(lane)
+                    self._release(assignment, self._batcher.forget(lane))
                 if self._window is not None:
+                    self._release(assignment, self._window.give_up(lane))
                     self._window.forget(assignment)
                 self._abandoned += assignment.tracker.unfinished()
             assignment.fenced = True

@@ -1,4 +1,5 @@
-"""A broker and one consumer group as its members see them: what is durable, who owns what, and requests that are lost, late or refused."""
+"""A broker, one consumer group and a store of claims as members see them: what is durable, who owns what, requests that are lost, late or
+refused."""
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ import asyncio
 import random
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from consumers.memory import Record
 from express.commits import Position, Tracker
-from express.runtime.context import Message
+from express.dedup import stores as claims
+from express.runtime.context import Message, records_of
 from express.sinks import Acknowledged, Entry, Rejected, Sink
 from express.sinks.flushing import Flushing
 from express.sources import Assignment, Intake, Source
@@ -17,6 +20,7 @@ from tests.simulation.ledger import Ledger, Ownership
 
 FETCH_SECONDS = 2.0  # how long a fetch waits when there is nothing
 ANSWER_SECONDS = 2.0  # how long a commit waits for its answer
+T = TypeVar("T")
 
 
 class Broker:
@@ -31,8 +35,10 @@ class Broker:
         self.epochs = [0] * partitions
         self.owners: dict[int, Member] = {}
 
-    def append(self, partition: int, key: bytes | None, value: bytes, milliseconds: int, expected: str) -> None:
+    def append(self, partition: int, key: bytes | None, value: bytes, milliseconds: int, expected: str, identity: int | None) -> None:
         record = Record("orders", partition, self.ends[partition], key, value, (), milliseconds)
+        if identity is not None:
+            self.ledger.ids[partition, record.offset] = identity
         self.records[partition].append(record)
         self.ends[partition] += 1
         self.ledger.written(partition, record.offset, expected)
@@ -142,6 +148,8 @@ class Member(Source):
         sent = {assignment: position for assignment, position in positions.items() if not assignment.fenced}
         for assignment, position in sent.items():
             self.broker.ledger.committing(self.name, assignment.partition, position)
+            if assignment.tracker.full:
+                self.broker.ledger.broken(f"the map of {assignment} leaves something out")
         if self._late:
             return []
         kind = "" if self.chooser.random() >= self.trouble else self.chooser.choice(["lost", "unanswered", "late"])
@@ -152,6 +160,7 @@ class Member(Source):
             arriving: asyncio.Future[list[Assignment]] = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().call_later(self.chooser.random() * 4, self._arrives, sent, arriving)
             await asyncio.wait({arriving}, timeout=ANSWER_SECONDS)
+            self.missed += not arriving.done()
             return arriving.result() if arriving.done() else []
         committed = self._send(sent)
         self.missed += len(committed) < len(sent)
@@ -228,7 +237,8 @@ class Store(Sink):
             if (reason := self.reject(entry)) is not None:
                 refused.append((entry, reason))
             else:
-                self.member.broker.ledger.terminal(self.member.name, self.kind, entry.message)
+                for message in records_of((entry.message,)):
+                    self.member.broker.ledger.terminal(self.member.name, self.kind, message)
                 written.append(entry)
         asyncio.get_running_loop().call_later(self._after(), self._answered, written, refused)
 
@@ -239,7 +249,8 @@ class Store(Sink):
         for entry, reason in refused:
             self._rejected(entry, reason)
         if written:
-            self.acknowledged.update((entry.assignment, entry.message.offset) for entry in written)
+            ours = [entry for entry in written if not entry.assignment.fenced]
+            self.acknowledged.update((entry.assignment, message.offset) for entry in ours for message in records_of((entry.message,)))
             self._acknowledge(written)
         self._flushing.done(len(written) + len(refused))
         self._go_on()
@@ -249,3 +260,68 @@ class Store(Sink):
 
     async def stop(self) -> None:
         self.stopped = True
+
+
+class Memory(claims.Store):
+    """Which ids are done, and which are being run, as one member reaches it; ``claims`` is what all of them share: key to (owner, until),
+    done for ever without an owner. It answers late, not at all, or is told and its answer is lost."""
+
+    def __init__(self, member: Member, shared: dict[bytes, tuple[str | None, float]], trouble: float, now: Callable[[], float]) -> None:
+        self.member, self.shared, self.trouble, self._now = member, shared, trouble, now
+        member.broker.ledger.forgetful |= trouble > 0  # leases run out while it cannot be told
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def _asked(self, act: Callable[[], T]) -> T:
+        chooser = self.member.chooser
+        if self.member.dead or chooser.random() < self.trouble:
+            raise OSError("the store cannot be reached")
+        if self.trouble:
+            await asyncio.sleep(chooser.random() * 0.2)
+            if self.member.dead:
+                raise OSError("the store cannot be reached")
+        answer = act()
+        if chooser.random() < self.trouble:
+            raise OSError("its answer was lost")
+        return answer
+
+    def _free(self, key: bytes) -> bool:
+        owner, until = self.shared.get(key, (self.member.name, 0.0))
+        return owner == self.member.name or (owner is not None and until <= self._now())
+
+    async def claim(self, keys: Sequence[bytes], lease: float) -> list[claims.Claim]:
+        def act() -> list[claims.Claim]:
+            answers = []
+            for key in keys:
+                if self._free(key):
+                    self.shared[key] = (self.member.name, self._now() + lease)
+                    answers.append(claims.Claim.OURS)
+                else:
+                    answers.append(claims.Claim.DONE if self.shared[key][0] is None else claims.Claim.TAKEN)
+            return answers
+
+        return await self._asked(act)
+
+    def _ours(self, keys: Sequence[bytes]) -> list[bytes]:
+        return [key for key in keys if key in self.shared and self.shared[key][0] == self.member.name]
+
+    async def renew(self, keys: Sequence[bytes], lease: float) -> None:
+        await self._asked(lambda: self.shared.update({key: (self.member.name, self._now() + lease) for key in self._ours(keys)}))
+
+    async def complete(self, keys: Sequence[bytes], window: float) -> None:
+        def act() -> None:
+            self.shared.update(dict.fromkeys(keys, (None, 0.0)))
+            self.member.broker.ledger.remembered.update(int(key) for key in keys)
+
+        await self._asked(act)
+
+    async def release(self, keys: Sequence[bytes]) -> None:
+        def act() -> None:
+            for key in self._ours(keys):
+                del self.shared[key]
+
+        await self._asked(act)

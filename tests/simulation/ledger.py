@@ -2,12 +2,15 @@
 
 I1 every event has its end, the right one. I2, I3 nothing is committed, by position or map, that has not ended. I4 executions of one key
 start in offset order within an ownership. I5 never two of a key at once in a process. I6 nothing ends that was never written. Besides:
-an ownership runs no record twice, and none that the position it began with covered.
+an ownership runs no record more often than its retries allow, and none that the position it began with covered; a record without an end of
+its own is one that the filter does not let through, or another one with the same id has its result; nothing begins that the store of
+completed ids knew as done; a map leaves nothing out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from express.commits import Position, decode
@@ -25,8 +28,8 @@ class Ownership:
 
     def __init__(self, member: str, partition: int, position: Position | None) -> None:
         self.member, self.partition, self.position = member, partition, position
-        self.started: set[int] = set()
-        self.last: dict[bytes | None, int] = {}  # of each key, the offset begun last
+        self.runs: Counter[int] = Counter()  # how often each record was begun
+        self.last: dict[tuple[bytes | None], int] = {}  # of each key, the offset begun last
 
 
 class Ledger:
@@ -34,13 +37,17 @@ class Ledger:
 
     def __init__(self) -> None:
         self.log: list[tuple[Any, ...]] = []
-        self.expected: dict[Key, str] = {}  # result, letter, slow (a result that takes its time), either
+        self.expected: dict[Key, str] = {}  # result, letter, slow (a result that takes its time), either, nothing (the filter's)
+        self.ids: dict[Key, int] = {}  # of each record, what makes it the same as another; empty where that does not matter
+        self.completed: set[int] = set()  # ids that have a result
+        self.remembered: set[int] = set()  # ids that are done, by the store
+        self.attempts = 1  # executions of a record in an ownership
         self.ended: Counter[Key] = Counter()
         self.offsets: dict[int, list[int]] = {}  # of each partition, all that were written
         self.done: dict[int, int] = {}  # how many of those, from the first on, have ended
-        self.running: set[tuple[str, int, bytes | None]] = set()
+        self.running: set[tuple[str, int, tuple[bytes | None] | None]] = set()
         self.commits = self.maps = 0
-        self.stalled = False
+        self.stalled = self.forgetful = False
         self.violations: list[str] = []
 
     def broken(self, promise: str) -> None:
@@ -52,29 +59,50 @@ class Ledger:
         self.expected[partition, offset] = expected
         self.offsets.setdefault(partition, []).append(offset)
 
-    def begun(self, ownership: Ownership, message: Message, order: str) -> None:
-        """Called by the workflow, first thing."""
-        partition, offset = message.partition, message.offset
-        self.log.append(("begun", ownership.member, partition, offset))
-        if offset in ownership.started:
-            self.broken(f"{partition}-{offset} was run twice in one ownership")
-        ownership.started.add(offset)
-        if ownership.position is not None and covers(ownership.position, offset):
-            self.broken(f"{partition}-{offset} was run although {ownership.position} says that it is finished")
-        if order == "unordered" or (order == "key" and message.key is None):
-            return
-        key = message.key if order == "key" else None
-        if ownership.last.get(key, -1) > offset:
-            self.broken(f"I4: {partition}-{offset} of key {key!r} was begun after {ownership.last[key]}")
-        ownership.last[key] = offset
-        running = (ownership.member, partition, key)
-        if running in self.running:
-            self.broken(f"I5: {partition}-{offset} was begun while another execution of key {key!r} ran")
-        self.running.add(running)
+    def begun(self, ownership: Ownership, messages: Sequence[Message], order: str) -> None:
+        """Called by the workflow, first thing; with several records where they are run together."""
+        keys = dict.fromkeys(self._orders(message, order) for message in messages)
+        for message in messages:
+            partition, offset = place = message.partition, message.offset
+            self.log.append(("begun", ownership.member, partition, offset))
+            ownership.runs[offset] += 1
+            if ownership.runs[offset] > self.attempts:
+                self.broken(f"{partition}-{offset} was run {ownership.runs[offset]} times in one ownership")
+            if ownership.position is not None and covers(ownership.position, offset):
+                self.broken(f"{partition}-{offset} was run although {ownership.position} says that it is finished")
+            if self.expected[place] == "nothing":
+                self.broken(f"{partition}-{offset} was run although the filter does not let it through")
+            if self.ids.get(place) in self.remembered and not (self.stalled or self.forgetful):
+                self.broken(f"{partition}-{offset} was begun although its id {self.ids[place]} is known as done")
+            key = self._orders(message, order)
+            if key is None:
+                continue
+            # A batch that is tried again begins with its first one, again
+            if ownership.last.get(key, -1) > (offset if ownership.runs[offset] == 1 else messages[-1].offset):
+                self.broken(f"I4: {partition}-{offset} of key {key!r} was begun after {ownership.last[key]}")
+            ownership.last[key] = max(offset, ownership.last.get(key, -1))
+        for key in keys:
+            running = (ownership.member, messages[0].partition, key)
+            if key is not None and running in self.running:
+                self.broken(f"I5: {running[1]}-{messages[0].offset} was begun while another execution of key {key!r} ran")
+            if key is not None:
+                self.running.add(running)
 
-    def over(self, ownership: Ownership, message: Message, order: str) -> None:
+    @staticmethod
+    def _orders(message: Message, order: str) -> tuple[bytes | None] | None:
+        """What a record is in order with; None: with nothing."""
+        if order == "unordered" or (order == "key" and message.key is None):
+            return None
+        return (message.key if order == "key" else None,)
+
+    def over(self, ownership: Ownership, messages: Sequence[Message], order: str) -> None:
         """Called by the workflow, last thing, however it ended."""
-        self.running.discard((ownership.member, message.partition, message.key if order == "key" else None))
+        for message in messages:
+            self.running.discard((ownership.member, message.partition, self._orders(message, order)))
+
+    def finished(self, place: Key) -> bool:
+        """Whether it may be committed."""
+        return place in self.ended or self.expected[place] == "nothing" or self.ids.get(place) in self.completed
 
     def terminal(self, member: str, kind: str, message: Message) -> None:
         """A result or a letter is durable; whether its writer ever hears of it is another matter."""
@@ -88,13 +116,15 @@ class Ledger:
         if expected not in (kind, "either"):
             self.broken(f"I1: {key} became a {kind}, not a {self.expected[key]}")
         self.ended[key] += 1
+        if kind == "result" and key in self.ids:
+            self.completed.add(self.ids[key])
 
     def committing(self, member: str, partition: int, position: Position) -> None:
         """I2 and I3, for every commit that is sent, whatever becomes of it."""
         self.commits += 1
         self.log.append(("commit", member, partition, *position))
         offsets, done = self.offsets.get(partition, []), self.done.get(partition, 0)
-        while done < len(offsets) and (partition, offsets[done]) in self.ended:
+        while done < len(offsets) and self.finished((partition, offsets[done])):
             done += 1
         self.done[partition] = done
         if position.metadata:
@@ -102,7 +132,7 @@ class Ledger:
             if decode(position.metadata, position.offset) is None:
                 self.broken(f"I3: the map of {position} cannot be read")
         for offset in offsets[done:]:
-            if covers(position, offset) and (partition, offset) not in self.ended:
+            if covers(position, offset) and not self.finished((partition, offset)):
                 promise = "I2" if offset < position.offset else "I3"
                 self.broken(f"{promise}: {partition}-{offset} is committed by {position} and has not ended")
 

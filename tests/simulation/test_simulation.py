@@ -23,15 +23,21 @@ ONE = os.environ.get("EXPRESS_SEED")
 @pytest.mark.parametrize("part", range(4) if ONE is None else [0])
 def test_whatever_goes_wrong_nothing_is_lost_and_no_promise_is_broken(part: int) -> None:
     faults: Counter[str] = Counter()
-    commits = maps = again = 0
+    commits = maps = again = duplicates = 0
+    around: Counter[str] = Counter()
     for seed in range(part, SEEDS, 4) if ONE is None else [int(ONE)]:
         world = simulate(seed)
         assert sum(world.faults.values()) >= FAULTS
         faults += world.faults
         commits, maps = commits + world.ledger.commits, maps + world.ledger.maps
         again += sum(world.ledger.ended.values()) - len(world.ledger.ended)
+        duplicates += len(world.ledger.expected) - len(world.ledger.ended) - list(world.ledger.expected.values()).count("nothing")
+        around.update(name for name in ("filter", "dedup", "batch", "retry") if getattr(world.pipe, name) is not None)
+        around["little room"] += bool(world.map_bytes)
     if ONE is None:
         assert set(faults) == set(ACTS), "a kind of fault that never happened"
+        assert min(around[name] for name in ("filter", "dedup", "batch", "retry", "little room")) > SEEDS / 40
+        assert duplicates > SEEDS / 40, "hardly an event was a duplicate of another"
         assert commits > SEEDS
         assert maps > SEEDS / 10, "hardly a commit had a map"
         assert again > SEEDS / 10, "hardly an event was run again: the faults were too mild to tell anything"

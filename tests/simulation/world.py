@@ -13,24 +13,30 @@ from typing import Any, cast
 
 import orjson
 
-from express import dispatcher
+from express import batches, commits, dispatcher, gate
 from express import executor as stepping
+from express.batches import BatchLimits
 from express.clock import Clock
 from express.dead_letter_limit import DeadLetterLimit
+from express.dedup import Dedup
+from express.dedup.window import Remembered
 from express.dispatcher import CLOSING, Dispatcher, Limits, Summary
 from express.errors import PipelineStopped
 from express.executor import Executor
 from express.observers.pipeline import PipelineMetrics
-from express.runtime.context import Execution, Message
+from express.pipes import Pipe
+from express.reruns import Retry
+from express.runtime.context import Execution, Message, records_of
 from express.runtime.failures import StateError
 from express.runtime.suspensions import sleep
 from express.sources import LEAVING, Assignment
 from express.testing import VirtualClock, VirtualLoop
 from express.turns import Order
 from tests.pipelines import Workflow
-from tests.simulation.broker import Broker, Member, Store
-from tests.simulation.ledger import Ledger, Violation, covers
+from tests.simulation.broker import Broker, Member, Memory, Store
+from tests.simulation.ledger import Ledger, Ownership, Violation, covers
 
+TIMED: tuple[Any, ...] = (stepping, batches, gate)  # what measures how long the loop was kept
 FAULTS = 10
 RECORDS = 6  # in flight, a member
 EXECUTION = 4.0  # seconds that an execution may take
@@ -100,9 +106,26 @@ class Process:
             self.metrics,
             Limits(records=RECORDS, payload=PAYLOAD, execution=EXECUTION, commit_every=0.9, drain=self.drain, dead_letters=self.limit),
             order=world.order,
+            pipe=world.pipe,
+            memory=self._memory(),
         )
+        if (reruns := self.dispatcher._evaluation.reruns) is not None:
+            reruns._chance = chooser.random
         self.model.watch(self.dispatcher)
         self.task: asyncio.Task[Summary] = asyncio.get_running_loop().create_task(self.run())
+
+    def _memory(self) -> Remembered | None:
+        world = self.world
+        if world.pipe.dedup is None:
+            return None
+        trouble = world.chooser.choice([0.0, 0.0, 0.2])
+        ids = world.ledger.ids
+
+        def key_of(message: Message) -> bytes | None:
+            identity = ids.get((message.partition, message.offset))
+            return None if identity is None else b"%d" % identity
+
+        return Remembered(world.pipe.dedup, key_of, Memory(self.source, world.claims, trouble, world.clock.time))
 
     async def run(self) -> Summary:
         try:
@@ -112,32 +135,34 @@ class Process:
 
     # The workflow: does as the event says
 
-    def _begun(self, execution: Execution) -> tuple[Any, Message]:
-        message = cast(Message, execution.message)
-        assignment = self.source.held[message.partition]
+    def _begun(self, execution: Execution) -> tuple[Ownership, Sequence[Message]]:
+        messages = records_of((cast(Message, execution.message),))
+        first = messages[0]
+        assignment = self.source.held[first.partition]
         if assignment.fenced:
-            self.world.ledger.broken(f"{message.partition}-{message.offset} was begun by {self.source.name} after {assignment} was fenced")
+            self.world.ledger.broken(f"{first.partition}-{first.offset} was begun by {self.source.name} after {assignment} was fenced")
         if self.metrics.in_flight > RECORDS:
             self.world.ledger.broken(f"{self.source.name} has {self.metrics.in_flight} records in flight, the limit is {RECORDS}")
         ownership = self.source.ownerships[assignment]
-        self.world.ledger.begun(ownership, message, self.world.order)
-        return ownership, message
+        self.world.ledger.begun(ownership, messages, self.world.order)
+        return ownership, messages
 
     def plainly(self, event: Any, execution: Execution) -> Any:
-        ownership, message = self._begun(execution)
+        ownership, messages = self._begun(execution)
         try:
-            return obey(event)
+            return obey(event, ownership, messages)
         finally:
-            self.world.ledger.over(ownership, message, self.world.order)
+            self.world.ledger.over(ownership, messages, self.world.order)
 
     async def work(self, event: Any, execution: Execution) -> Any:
-        ownership, message = self._begun(execution)
+        ownership, messages = self._begun(execution)
         try:
-            for seconds in event["waits"]:  # a slow task, or the retries of one that fails
-                await sleep(execution, seconds)
-            return obey(event)
+            for each in event if isinstance(event, list) else [event]:
+                for seconds in each["waits"]:  # a slow task, or the retries of one that fails
+                    await sleep(execution, seconds)
+            return obey(event, ownership, messages)
         finally:
-            self.world.ledger.over(ownership, message, self.world.order)
+            self.world.ledger.over(ownership, messages, self.world.order)
 
     # What becomes of it
 
@@ -201,10 +226,24 @@ class LimitModel:
             raise Violation(f"stopped without a reason: {said}")
 
 
-def obey(event: Any) -> Any:
-    if "fail" in event:
-        raise StateError(event["fail"], None, "Charge", "/States/Charge")
-    return {"n": event["n"]}
+def obey(event: Any, ownership: Ownership, messages: Sequence[Message]) -> Any:
+    """An event that fails does so a few times, or always."""
+    for each, message in zip(event if isinstance(event, list) else [event], messages, strict=True):
+        if "fail" in each and ownership.runs[message.offset] <= each["times"]:
+            raise StateError(each["fail"], None, "Charge", "/States/Charge")
+    return {"n": event[0]["n"] if isinstance(event, list) else event["n"]}
+
+
+def chosen_pipe(chooser: random.Random) -> Pipe:
+    """What stands around the workflow; often nothing."""
+    often = chooser.random() < 0.5
+    retry, filtered, batch, dedup = (often and chooser.random() < 0.4 for _ in range(4))
+    return Pipe(
+        filter={"value": {"skip": [{"exists": False}]}} if filtered else None,
+        dedup=Dedup(by="$.id", store="memory", lease=3.0) if dedup else None,
+        batch=BatchLimits(records=chooser.randint(2, 4), window=chooser.choice([0.05, 0.5]), bytes=PAYLOAD) if batch else None,
+        retry=Retry(attempts=chooser.randint(2, 3), interval=chooser.choice([0.05, 0.5])) if retry else None,
+    )
 
 
 class World:
@@ -216,6 +255,10 @@ class World:
         self.broker = Broker(chooser.randint(1, 3), chooser, self.ledger)
         self.order: Order = chooser.choice(["unordered", "key", "partition"])
         self.limited = chooser.random() < 0.2
+        self.pipe = chosen_pipe(chooser)
+        self.ledger.attempts = 1 if self.pipe.retry is None else self.pipe.retry.attempts
+        self.claims: dict[bytes, tuple[str | None, float]] = {}
+        self.map_bytes = chooser.choice([0, 0, chooser.randint(4, 10)])  # for the steps of a map; 0: as many as there are
         self.members: list[Process] = []
         self.moving: dict[int, asyncio.Task[None]] = {}
         self.faults: Counter[str] = Counter()
@@ -234,10 +277,15 @@ class World:
             event: dict[str, Any] = {"n": self.sent, "waits": []}
             expected, kind = "result", chooser.random()
             if chooser.random() < failing:
-                event["fail"] = "E"
-                expected = "letter"
+                event |= {"fail": "E", "times": chooser.choice([1, 2, 99])}
+                expected = "letter" if event["times"] >= self.ledger.attempts else "result"
             if kind < 0.5:
                 event["waits"] = [round(chooser.random() * chooser.choice([0.01, 0.3, 1.5]), 4) for _ in range(chooser.randint(1, 2))]
+            if skipped := self.pipe.filter is not None and chooser.random() < 0.3:
+                event["skip"] = True
+            identity = None
+            if self.pipe.dedup is not None and chooser.random() < 0.8:
+                identity = self.sent if chooser.random() < 0.5 else max(0, self.sent - chooser.randint(1, 5))
             value = orjson.dumps(event)
             if kind > 0.98:
                 value, expected = b"poison", "letter"
@@ -249,11 +297,13 @@ class World:
                 expected = "letter"  # its result is rejected
             if expected == "result" and event["waits"]:
                 expected = "slow"
-            if b"hangs" in value:
-                expected = "either"
+            if b"hangs" in value or (self.pipe.batch is not None and value[:1] == b"{" and len(value) <= PAYLOAD):
+                expected = "either"  # in a batch all of them end as one
+            if skipped and value[:1] == b"{" and len(value) <= PAYLOAD:
+                expected = "nothing"
             key = chooser.choice([b"a", b"b", b"c", None])
             self.sent += 1
-            self.broker.append(partition, key, value, int(self.clock.wall() * 1000), expected)
+            self.broker.append(partition, key, value, int(self.clock.wall() * 1000), expected, identity)
 
     # The group
 
@@ -297,7 +347,8 @@ class World:
                     self.ledger.broken(f"the drain of {owner.drain} s took {took:.1f} s")
                 if held.fenced is False and owner.task.done() is False:
                     self.ledger.broken(f"{held} was given away and not fenced")
-                self._in_order(owner, held)
+                if jumps == self.faults["the_machine_stands_still"]:  # else its time may have been over at once
+                    self._in_order(owner, held)
         if to in self.members and not to.task.done():
             self.broker.give(partition, to.source)
         else:
@@ -351,7 +402,8 @@ class World:
             limit = member.drain + LEAVING + CLOSING + 2.0
             if (took := self.clock.time() - began) > limit and jumps == self.faults["the_machine_stands_still"]:
                 self.ledger.broken(f"{member.source.name} took {took:.1f} s to stop, the drain is {member.drain} s")
-            self._left_in_order(member)
+            if jumps == self.faults["the_machine_stands_still"]:
+                self._left_in_order(member)
 
     def _left_in_order(self, member: Process) -> None:
         for partition, assignment in member.source.held.items():
@@ -360,8 +412,8 @@ class World:
 
     def _in_order(self, member: Process, assignment: Assignment) -> None:
         """What was acknowledged to a member whose commits all arrive is committed when it has given the partition up, or has left."""
-        if member.source.trouble or member.source._late or member.source.missed:
-            return
+        if member.source.trouble or member.source._late or member.source.missed or self.pipe.dedup is not None:
+            return  # or it was acknowledged by the sink, and the store of what is done could not be told
         position = self.broker.committed.get(assignment.partition)
         for given, offset in sorted(member.sink.acknowledged | member.dead_letter.acknowledged, key=lambda pair: pair[1]):
             if given is assignment and (position is None or not covers(position, offset)):
@@ -463,7 +515,7 @@ class World:
             await asyncio.sleep(1.5)
 
     async def _end(self) -> None:
-        if never := sorted(set(self.ledger.expected) - set(self.ledger.ended)):
+        if never := sorted(place for place in self.ledger.expected if not self.ledger.finished(place)):
             self.ledger.broken(f"I1: {never[:5]} have neither result nor letter")
         for partition in range(len(self.broker.records)):
             if not self.broker.finished(partition):
@@ -504,8 +556,6 @@ ACTS = (
 
 def foreign(position: Any) -> str:
     """A map that reads like ours and says that everything is finished, of a version that does not exist."""
-    from express import commits
-
     metadata, _ = commits.encode(position.offset, commits.OffsetMap(position.offset + 1_000, ()))
     content = bytearray(commits.binascii.a2b_base64(metadata))[: -commits._CHECKSUM]
     content[0] = commits.VERSION + 1
@@ -529,15 +579,21 @@ def simulate(seed: int) -> World:
     world = World(seed, clock, chooser)
     measured, silenced = stepping.perf_counter, logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # half of the time otherwise
-    stepping.perf_counter = lambda: chooser.random() * 0.02  # type: ignore[assignment]  # a stint is as long as the seed says
+    for module in TIMED:
+        module.perf_counter = lambda: chooser.random() * 0.02  # a stint is as long as the seed says
     glance, dispatcher.GLANCE = dispatcher.GLANCE, 0.2
+    longest = commits._MAX_MAP
+    if world.map_bytes:
+        commits._MAX_MAP = commits._CHECKSUM + commits._HEAD + world.map_bytes
     try:
         loop.run_until_complete(_watched(world))
     except Exception as error:
         raise Failure(seed, error, world.ledger.log) from error
     finally:
         _close(loop)
-        stepping.perf_counter, dispatcher.GLANCE = measured, glance
+        dispatcher.GLANCE, commits._MAX_MAP = glance, longest
+        for module in TIMED:
+            module.perf_counter = measured
         logging.disable(silenced)
     return world
 
