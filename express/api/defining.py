@@ -210,8 +210,20 @@ def _check_description(publish: bool | None, description: str | None) -> None:
 
 
 def _logging(given: shapes.LoggingConfiguration | None, before: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Kept and given back: what an execution logs is ``log`` of the configuration's business."""
-    return dict(before or OFF) if given is None else {**OFF, **msgspec.to_builtins(given)}
+    """Kept and given back: what an execution logs is ``log`` of the configuration's business. Refused like on AWS, so that what is made
+    here is made there."""
+    if given is None:
+        return dict(before or OFF)
+    destinations = given.destinations or []
+    if len(destinations) > 1 or (given.level not in (None, "OFF") and not destinations):
+        raise _invalid_logging("Must specify exactly one Log Destination.")
+    if any(each.cloud_watch_logs_log_group is None or each.cloud_watch_logs_log_group.log_group_arn is None for each in destinations):
+        raise _invalid_logging("Must set valid CloudWatch Log Group ARN.")
+    return {**OFF, **msgspec.to_builtins(given)}
+
+
+def _invalid_logging(reason: str) -> RequestError:
+    return RequestError("InvalidLoggingConfiguration", f"Invalid Logging Configuration: {reason}")
 
 
 def _tracing(given: shapes.TracingConfiguration | None, before: bool = False) -> bool:

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from tests.api.served import ACCOUNT, ROLE, Served, passing, task
 
+LOGS = [{"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:orders:*"}}]
+
 
 def refused(code: str, call: Any, **parameters: Any) -> str:
     """The sentence of the error class that boto3 made for ``code``."""
@@ -60,7 +62,7 @@ def test_creating_is_idempotent_but_for_role_and_tags(server: Served) -> None:
     assert server.client.list_tags_for_resource(resourceArn=first["stateMachineArn"])["tags"] == []
     for changed in (
         {"definition": passing(2)},
-        {"loggingConfiguration": {"level": "ERROR"}},
+        {"loggingConfiguration": {"level": "ERROR", "destinations": LOGS}},
         {"tracingConfiguration": {"enabled": True}},
         {"publish": True},
     ):
@@ -113,11 +115,12 @@ def test_an_update_is_a_new_revision_only_if_something_changes(server: Served) -
     assert "revisionId" not in update(stateMachineArn=arn, definition=passing(1))
     first = update(stateMachineArn=arn, definition=passing(2))["revisionId"]
     assert update(stateMachineArn=arn, definition=passing(2))["revisionId"] == first
-    second = update(stateMachineArn=arn, roleArn=f"{ROLE}-2", loggingConfiguration={"level": "ALL", "includeExecutionData": True})
+    logging = {"level": "ALL", "includeExecutionData": True, "destinations": LOGS}
+    second = update(stateMachineArn=arn, roleArn=f"{ROLE}-2", loggingConfiguration=logging)
     found = server.client.describe_state_machine(stateMachineArn=arn)
     assert second["revisionId"] != first == first
     assert (found["revisionId"], found["roleArn"], found["definition"]) == (second["revisionId"], f"{ROLE}-2", passing(2))
-    assert found["loggingConfiguration"] == {"level": "ALL", "includeExecutionData": True}
+    assert found["loggingConfiguration"] == logging
     assert server.client.start_sync_execution(stateMachineArn=arn)["output"] == "2"
 
 
@@ -215,6 +218,20 @@ def test_a_single_state_is_tested_with_the_functions_there_are(server: Served) -
     assert (found["status"], json.loads(found["output"])) == ("SUCCEEDED", {"total": 6})
     assert json.loads(found["inspectionData"]["input"]) == {"total": 3}
     refused("ValidationException", server.client.test_state, definition=state, variables="[]")
+
+
+@pytest.mark.parametrize(
+    ("logging", "reason"),
+    [
+        ({"level": "ALL"}, "Must specify exactly one Log Destination."),
+        ({"level": "OFF", "destinations": [*LOGS, *LOGS]}, "Must specify exactly one Log Destination."),
+        ({"level": "ERROR", "destinations": [{}]}, "Must set valid CloudWatch Log Group ARN."),
+    ],
+)
+def test_a_log_without_its_one_destination_is_refused_like_on_aws(server: Served, logging: Any, reason: str) -> None:
+    create = server.client.create_state_machine
+    given = {"name": "logging", "definition": passing(1), "roleArn": ROLE, "type": "EXPRESS", "loggingConfiguration": logging}
+    assert refused("InvalidLoggingConfiguration", create, **given) == f"Invalid Logging Configuration: {reason}"
 
 
 def test_encryption_with_a_key_of_somebody_else_is_refused(server: Served) -> None:
