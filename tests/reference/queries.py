@@ -48,12 +48,25 @@ def _validated(self: Any, given: Any, context: Any) -> Any:
     wanted = self._params[0].type if self._params and given else None
     if wanted in ("s", "n", "b") and given[0] is Utils.NULL_VALUE:
         raise QueryFailed("T0410")
+    if self.function_name == "substring" and context is None and len(given) == 2 and _all_numbers(given):
+        raise QueryFailed("T0410")  # two numbers are about the context, and at the top level there is none
     if wanted == "a" and (given[0] is Utils.NULL_VALUE or (isinstance(given[0], list) and Utils.NULL_VALUE in given[0])):
         LOST.append(self.function_name)
     return _validate(self, given, context)
 
 
 Signature.validate = _validated  # nobody else uses jsonata-python here
+
+
+def _includes(self: Any, value: Any, items: Any) -> bool:
+    """``in``, for which jsonata-python takes false and 0 as the same, and objects for those that look like them."""
+    items = items if isinstance(items, list) else [items]
+    if value is None or isinstance(value, dict | list):
+        return any(each is value for each in items if value is not None)
+    return any(equal(value, each) for each in items if each is not None and not isinstance(each, dict | list))
+
+
+Jsonata.evaluate_includes_expression = _includes
 
 
 def is_query(value: Any) -> bool:

@@ -140,6 +140,28 @@ CASES: dict[str, tuple[dict[str, Any], Any, Answer]] = {
         """a-b_c.d!e~f*g'h(i)"{}\\^`|<> é😀;,/?:@&=+$#[]%""",
         Answer(1),
     ),
+    "in compares strictly, and a number is no text": (
+        {
+            "StartAt": "Ask",
+            "QueryLanguage": "JSONata",
+            "States": {
+                "Ask": {
+                    "Type": "Pass",
+                    "Output": [
+                        "{% false in [0] %}",
+                        "{% 1 in [true, 1.0] %}",
+                        "{% $states.input.o in [$states.input.o] %}",
+                        "{% {'a': 1} in [{'a': 1}] %}",
+                        "{% null in [$states.input.no, null] %}",
+                    ],
+                    "Next": "Fail",
+                },
+                "Fail": {"Type": "Pass", "Output": "{% $substring(7, 1) & 'x' %}", "End": True},
+            },
+        },
+        {"o": {"a": 1}},
+        Answer(1),
+    ),
     "an indefinite path is present": (
         {
             "StartAt": "Which",
