@@ -116,6 +116,9 @@ async def _body(request: web.BaseRequest) -> bytes:
     try:
         if request.content.is_eof():
             return await request.read()
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # the answer has not begun
         async with asyncio.timeout(SLOW):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

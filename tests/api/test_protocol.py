@@ -106,6 +106,17 @@ def test_a_caller_that_sends_its_body_slowly_is_given_up(server: Served, monkeyp
     assert server.request()[0] == 200
 
 
+def test_a_caller_that_asks_first_is_told_to_go_on(server: Served) -> None:
+    with _raw(server) as connection:
+        connection.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    with _raw(server) as connection:
+        connection.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 999999999\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_body_in_chunks_is_read(server: Served) -> None:
     with _raw(server) as connection:
         connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
