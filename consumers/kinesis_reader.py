@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from consumers.kinesis_aggregated import deaggregated
 from consumers.leasing import Failing
 from express import aws
 from express.errors import ConnectionFailed
@@ -50,13 +51,14 @@ class Place(Protocol):
 
 
 class Reader:
-    """Reads one batch ahead: the next one is asked for when the one before was taken, so that a shard holds 10 MB at most.
+    """Reads one batch ahead: the next one is asked for when the one before was taken, so that a shard holds 10 MB at most. The user records
+    of an aggregated record come each by itself.
 
     ``ended``: the shard is closed and was read to its end. ``news`` is called when there is something to take, or it has ended.
     """
 
     def __init__(
-        self, place: Place, shard: str, partition: int, after: str, number: Callable[[str], int], news: Callable[[], None]
+        self, place: Place, shard: str, partition: int, after: str, number: Callable[[str, bool], int], news: Callable[[], None]
     ) -> None:
         self._place, self.shard, self._partition, self._number, self._news = place, shard, partition, number, news
         self._after = after  # as a Row says it; moves on with what was read
@@ -119,14 +121,21 @@ class Reader:
             sequence = each["SequenceNumber"]
             name = f"{self._place.topic}-{self._partition}-{sequence}"
             at = int(each["ApproximateArrivalTimestamp"].timestamp() * 1000)
-            key = each["PartitionKey"].encode()
-            self.buffer.append(Record(self._place.topic, self._partition, self._number(sequence), name, key, each["Data"], at))
+            parts = deaggregated(each["Data"])
+            if parts is None:
+                self._add(sequence, False, name, each["PartitionKey"].encode(), each["Data"], at)
+                continue
+            for index, (key, data) in enumerate(parts):
+                self._add(sequence, index < len(parts) - 1, f"{name}-{index}", key, data, at)
         self._behind = 0
         if found:
             self._after = found[-1]["SequenceNumber"]
             self._room.clear()
             self._behind = self._estimate(answer.get("MillisBehindLatest") or 0, found)
             self._news()
+
+    def _add(self, sequence: str, more: bool, name: str, key: bytes, data: bytes, at: int) -> None:
+        self.buffer.append(Record(self._place.topic, self._partition, self._number(sequence, more), name, key, data, at))
 
     @staticmethod
     def _estimate(milliseconds: int, found: Sequence[Mapping[str, Any]]) -> int:

@@ -53,6 +53,44 @@ def test_whatever_is_finished_in_whatever_order_each_run_goes_on_where_the_one_b
     assert set(log[: log.index(after) + 1 if after else 0]) <= done
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_of_an_aggregated_record_all_user_records_are_finished_before_it_counts_as_done(seed: int) -> None:
+    """As above, with several user records to a record, delivered and finished in any parts; a record is done when one run finished all."""
+    chance = random.Random(seed)
+    log, done, after, metadata = names(30), set[str](), "", ""
+    sizes = {name: chance.choice([1, 1, 2, 5]) for name in log}
+    for _ in range(25):
+        progress = Progress(after, metadata)
+        start = log.index(after) + 1 if after else 0
+        assert set(log[:start]) <= done, "an unfinished record is behind the checkpoint"
+        read = [(name, part) for name in log[start : start + chance.randrange(20)] for part in range(sizes[name])]
+        numbers = [progress.number(name, part < sizes[name] - 1) for name, part in read]
+        assert numbers == list(range(len(read)))
+        running: list[int] = []
+        left = {name: set(range(sizes[name])) for name in log}
+        while numbers or running:
+            if numbers and chance.random() < 0.5:
+                batch, numbers = numbers[: (size := chance.randrange(1, 6))], numbers[size:]
+                skipped = set(progress.deliver(batch))
+                assert {read[number][0] for number in skipped} <= done, "it was skipped and never finished"
+                running += [number for number in batch if number not in skipped]
+            if running and chance.random() < 0.6:
+                number = running.pop(chance.randrange(len(running)))
+                progress.finish([number])
+                name, part = read[number]
+                left[name].discard(part)
+                if not left[name]:
+                    done.add(name)
+            if chance.random() < 0.4 and (position := progress.position()) is not None and chance.random() < 0.8:
+                found = checkpoint(position)
+                after, metadata = found.after, found.metadata
+                progress.committed(position)
+            if chance.random() < 0.04:
+                break
+    assert set(log[: log.index(after) + 1 if after else 0]) <= done
+    assert done, "nothing was ever done"
+
+
 def test_only_what_is_unfinished_is_run_again() -> None:
     log = names(20)
     progress = Progress()
