@@ -14,7 +14,7 @@ import msgspec
 
 from express.compiler.missing import MISSING, called, why
 from express.compiler.module import Module
-from express.compiler.source import Line, Use
+from express.compiler.source import Line, Place, Use
 from express.language.model import Index, Name
 from express.runtime.access import Refused, too_large
 from express.runtime.failures import ExecutionTimedOut, StateError
@@ -76,8 +76,9 @@ class Blame:
             return error
         if line is not None and line.owed is not None and not at_most_shared(head.tb_frame.f_locals["data"], PAYLOAD):
             # What was to be measured later fails first
-            error = too_large(line.owed.name)
-            line = msgspec.structs.replace(line, place=msgspec.structs.replace(line.owed, left=True), uses=(), queries=())
+            place = _first_too_large(line, line.owed, head.tb_frame.f_locals["data"])
+            error = too_large(place.name)
+            line = msgspec.structs.replace(line, place=msgspec.structs.replace(place, left=True), uses=(), queries=())
         failure = self._failure(error, execution, line)
         if failure is None:
             self._note(error)
@@ -214,6 +215,17 @@ class Blame:
         place = line.place
         number = self._event_ids.get(place.location, 2)
         return f"An error occurred while executing the state '{place.name}' (entered at the event id #{number}). {sentence}"[:LONGEST_CAUSE]
+
+
+def _first_too_large(line: Line, owed: Place, data: Any) -> Place:
+    """Of the states whose outputs were to be measured together the first whose own is over the limit: later ones have only set fields."""
+    place, later = owed, [name for _, name in line.grown]
+    for following, name in line.grown:
+        if not at_most_shared({field: value for field, value in data.items() if field not in later}, PAYLOAD):
+            break
+        place = following
+        later.remove(name)
+    return place
 
 
 def _entered(line: Line) -> tuple[int, ...]:

@@ -34,7 +34,8 @@ class Facts(msgspec.Struct, frozen=True):
     ``exclusive``: nobody else can reach anything inside, so a function may have it without a copy.
     ``fields``: the names of the outermost object's fields, where all are known.
     ``known``: locals that hold the value of a path on the data already.
-    ``owed``: a state whose output may be over the limit, which is yet to be checked; since then the data has only grown."""
+    ``owed``: a state whose output may be over the limit, which is yet to be checked; since then the data has only grown, by the fields that
+    the states in ``grown`` have set, in this order."""
 
     bound: int = PAYLOAD
     own: bool = False
@@ -42,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True):
     fields: frozenset[str] | None = None
     known: Mapping[tuple[str, tuple[Segment, ...]], str] = msgspec.field(default_factory=dict)
     owed: State | None = None
+    grown: tuple[tuple[State, str], ...] = ()
 
 
 class Bounded(Protocol):

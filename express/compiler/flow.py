@@ -51,6 +51,7 @@ class Frame:
     def facts(self, facts: Facts) -> None:
         self._facts = facts
         self.source.owed = None if facts.owed is None else self.unit.place(facts.owed)
+        self.source.grown = tuple((self.unit.place(state), name) for state, name in facts.grown)
 
     @contextmanager
     def branch(self) -> Iterator[None]:

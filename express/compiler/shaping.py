@@ -123,6 +123,8 @@ def put(frame: Frame, state: State, path: Path | None, result: Result, *, in_pla
     frame.facts = replace(
         facts, known={}, bound=facts.bound + added, own=True, exclusive=facts.exclusive and result.exclusive, fields=fields
     )
+    if facts.owed is not None and isinstance(first, Name):
+        frame.facts = replace(frame.facts, grown=(*facts.grown, (state, first.name)))
     use = (Use(path, "data", "result", field),)
     with _measured(frame, state, guarded) as target:
         reason = _copied(facts, field, path, nested=bool(more) or not isinstance(first, Name), in_place=in_place, whole=result.whole)
@@ -159,7 +161,7 @@ def _measured(frame: Frame, state: State, guarded: bool) -> Iterator[str]:
     with frame.source.block(f"if not {measure(bound)}(output, {PAYLOAD}):"):
         frame.source.line(f"raise too_large({text(frame, state.name)})")
     frame.source.line("data = output")
-    frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
+    frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None, grown=())
 
 
 def steps(path: Path) -> str:
@@ -190,7 +192,7 @@ def settle(frame: Frame, *, left: bool = True) -> None:
         test = f"if not {measure(frame.facts.bound)}(data, {PAYLOAD}):"
         with frame.source.at(replace(frame.unit.place(owed), left=left)), frame.source.block(test):
             frame.source.line(f"raise too_large({text(frame, owed.name)})")
-        frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None)
+        frame.facts = replace(frame.facts, bound=PAYLOAD, owed=None, grown=())
 
 
 def may_have(bound: int) -> str:

@@ -46,13 +46,15 @@ class Place(msgspec.Struct, frozen=True):
 
 class Line(msgspec.Struct, frozen=True):
     """One line of generated code, as ``blame`` needs it. ``passed`` are states before it that are left but not yet counted, ``queries`` the
-    names of the JSONata expressions that it evaluates, or a part of; ``owed``: the state whose output is yet to be measured."""
+    names of the JSONata expressions that it evaluates, or a part of; ``owed``: the state whose output is yet to be measured; ``grown``:
+    those that have set a field of the data since then, and which."""
 
     place: Place
     uses: tuple[Use, ...] = ()
     passed: tuple[int, ...] = ()
     queries: tuple[str, ...] = ()
     owed: Place | None = None
+    grown: tuple[tuple[Place, str], ...] = ()
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -117,6 +119,7 @@ class Source:
         self._place: Place | None = None
         self.passed: tuple[int, ...] = ()  # by the execution when it comes to the lines being written
         self.owed: Place | None = None  # the state whose output is yet to be measured there
+        self.grown: tuple[tuple[Place, str], ...] = ()
 
     @property
     def text(self) -> str:
@@ -126,7 +129,7 @@ class Source:
         """One line, or an empty one."""
         self._lines.append(INDENT * self._indent + text if text else "")
         if self._place is not None:
-            self.table[len(self._lines)] = Line(self._place, tuple(paths), self.passed, queries, self.owed)
+            self.table[len(self._lines)] = Line(self._place, tuple(paths), self.passed, queries, self.owed, self.grown)
 
     def gap(self, lines: int = 1) -> None:
         """Empty lines, unless a block has just begun or they are there already."""

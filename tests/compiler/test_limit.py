@@ -210,3 +210,29 @@ def test_what_is_too_large_fails_before_what_comes_after_it_does(compiled: Calla
     assert counts(program) == {"Grow": 1, "Look": 0}
     outcome = run(program, {"a": "x"})
     assert (outcome.error, outcome.state) == ("States.Runtime", "Look")
+
+
+@pytest.mark.parametrize(("size", "named"), [(140_000, "Twice"), (100_000, "Third"), (70_000, "Fourth"), (60_000, None)])
+@pytest.mark.parametrize("last", [pass_(InputPath="$.b"), pass_(Parameters={"sum.$": "States.MathAdd($.a, 1)"}, ResultPath="$.d")])
+def test_of_states_that_are_measured_together_the_first_is_named_that_is_too_large(
+    compiled: Callable[..., express.Program], size: int, named: str | None, last: dict[str, Any]
+) -> None:
+    more = {"Parameters": {"again.$": "$.a"}}
+    program = compiled(
+        machine(
+            Twice=pass_(Parameters={"a.$": "$.a", "b.$": "$.a"}),
+            Third=pass_(**more, ResultPath="$.c"),
+            Wait={"Type": "Wait", "Seconds": 0},
+            Fourth=pass_(**more, ResultPath="$.e"),
+            Last=last,
+        )
+    )
+    outcome = run(program, {"a": "x" * size})
+    names = ["Twice", "Third", "Wait", "Fourth", "Last"]
+    if named is None:
+        assert outcome.error != "States.DataLimitExceeded"
+        assert counts(program) == dict.fromkeys(names, 1)
+        return
+    assert (outcome.error, outcome.state) == ("States.DataLimitExceeded", named)
+    assert f"The state/task '{named}' returned a result" in str(outcome.cause)
+    assert counts(program) == {name: int(names.index(name) <= names.index(named)) for name in names}
