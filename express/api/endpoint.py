@@ -114,8 +114,11 @@ async def _body(request: web.BaseRequest) -> bytes:
     if length is not None and length > LARGEST:
         raise _too_large()
     try:
-        if request.content.is_eof():
-            return await request.read()
+        if request.content.is_eof():  # it has come whole, as most do
+            body = request.content.read_nowait()
+            if len(body) > LARGEST:
+                raise _too_large()
+            return body
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0  # the answer has not begun
