@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import ResolveResult
 
+from express.language.model import Literal
 from express.options import HttpConnection
 from express.outcome import Outcome
 from express.runtime.context import Execution
@@ -123,18 +124,23 @@ _system = sessions.lookup
 
 
 class Client:
-    """HTTP Tasks through connections, in one executor: what becomes of a call with its parameters."""
+    """HTTP Tasks through connections, in one executor: what becomes of a call with its parameters. ``said``: the definition says all of
+    them outright, so that they are judged when it is loaded; otherwise the data do."""
 
-    def __init__(self, connections: Mapping[str, HttpConnection]) -> None:
+    def __init__(self, connections: Mapping[str, HttpConnection], *, said: bool = False) -> None:
+        self._connections, self._said = connections, said
+        self._program = self._made(None)
+        self.runs = Runs()
+
+    def _made(self, parameters: Any) -> Handmade:
         known = resource("arn:aws:states:::http:invoke")
         assert known is not None
-        binding = http.bind(known, None, connections)
+        binding = http.bind(known, parameters, self._connections)
 
         async def workflow(data: Any, execution: Execution) -> Any:
             return await call(execution, binding, data, "Call", 1)
 
-        self.program = Handmade(workflow)
-        self.runs = Runs()
+        return Handmade(workflow)
 
     async def __aenter__(self) -> Client:
         await self.runs.__aenter__()
@@ -146,4 +152,8 @@ class Client:
     async def call(self, endpoint: str, method: str = "GET", name: str = "api", **parameters: Any) -> Outcome:
         arn = ARN.replace("NAME", name)
         given = {"ApiEndpoint": endpoint, "Method": method, "Authentication": {"ConnectionArn": arn}, **parameters}
-        return await self.runs.outcome(self.runs.start(self.program, given))
+        try:
+            program = self._made(Literal(given)) if self._said else self._program
+        except http.NotAllowed as refused:
+            return Outcome("FAILED", None, "States.Permissions", str(refused))
+        return await self.runs.outcome(self.runs.start(program, given))

@@ -130,16 +130,21 @@ def test_there_are_sixty_cases_and_more() -> None:
     assert len(ENDPOINTS) + len(NAMES) + len(REDIRECTS) >= 60
 
 
+# Whether the definition says the request outright, and it is judged at load; or the data say it, and it is judged then
+SAID = pytest.mark.parametrize("said", [False, True])
+
+
 def connection(port: int, **more: Any) -> HttpConnection:
     return HttpConnection(allow=(f"http://api.test:{port}", f"http://trap.test:{port}"), private=PRIVATE, **more)
 
 
 @pytest.mark.uvloop_only
-async def test_an_endpoint_that_is_not_on_the_list_is_not_called(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+@SAID
+async def test_an_endpoint_that_is_not_on_the_list_is_not_called(servers: Servers, monkeypatch: pytest.MonkeyPatch, said: bool) -> None:
     names = Names(monkeypatch)
     names.of = {"api.test": [OUTER], "trap.test": [OUTER]}
     refused = ("States.Permissions", "States.Runtime", "States.Http.StatusCode.400", "States.Http.StatusCode.404")
-    async with Client({"api": connection(servers.port)}) as client:
+    async with Client({"api": connection(servers.port)}, said=said) as client:
         for case, endpoint in ENDPOINTS.items():
             outcome = await client.call(endpoint.replace(":P", f":{servers.port}"))
             assert (outcome.status, servers.connected) == ("FAILED", 0), case
@@ -149,9 +154,10 @@ async def test_an_endpoint_that_is_not_on_the_list_is_not_called(servers: Server
 
 
 @pytest.mark.uvloop_only
-async def test_a_name_that_leads_there_is_not_called(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+@SAID
+async def test_a_name_that_leads_there_is_not_called(servers: Servers, monkeypatch: pytest.MonkeyPatch, said: bool) -> None:
     names = Names(monkeypatch)
-    async with Client({"api": connection(servers.port)}) as client:
+    async with Client({"api": connection(servers.port)}, said=said) as client:
         for case, addresses in NAMES.items():
             names.of = {"api.test": addresses}
             outcome = await client.call(f"http://api.test:{servers.port}/")
@@ -170,7 +176,8 @@ async def test_an_address_on_the_list_is_none_of_a_network_that_is_allowed(serve
 
 
 @pytest.mark.uvloop_only
-async def test_a_redirect_does_not_get_there(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+@SAID
+async def test_a_redirect_does_not_get_there(servers: Servers, monkeypatch: pytest.MonkeyPatch, said: bool) -> None:
     Names(monkeypatch).of = {"api.test": [OUTER], "trap.test": ["127.0.0.1"]}
     answers: list[web.Response] = []
 
@@ -179,7 +186,7 @@ async def test_a_redirect_does_not_get_there(servers: Servers, monkeypatch: pyte
 
     servers.handler = redirect
     allow = (f"http://api.test:{servers.port}/v1", f"http://trap.test:{servers.port}")
-    async with Client({"api": HttpConnection(allow=allow, private=PRIVATE)}) as client:
+    async with Client({"api": HttpConnection(allow=allow, private=PRIVATE)}, said=said) as client:
         for case, (status, location) in REDIRECTS.items():
             servers.seen.clear()
             answers.append(web.Response(status=status, headers={"Location": location.replace(":P", f":{servers.port}")}))
@@ -239,8 +246,10 @@ SECRET = {
 
 @pytest.mark.parametrize("authentication", SECRET.values(), ids=SECRET)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.uvloop_only
+@SAID
 async def test_another_server_gets_nothing_of_the_connections(
-    status: int, authentication: Authentication, servers: Servers, monkeypatch: pytest.MonkeyPatch
+    status: int, authentication: Authentication, said: bool, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Names(monkeypatch).of = {"api.test": [OUTER], "trap.test": [OUTER]}
 
@@ -253,7 +262,7 @@ async def test_another_server_gets_nothing_of_the_connections(
     given = connection(
         servers.port, authentication=authentication, headers={"X-Tenant": "wonder"}, body={"key": "wonder"}, query={"q": "wonder"}
     )
-    async with Client({"api": given}) as client:
+    async with Client({"api": given}, said=said) as client:
         outcome = await client.call(
             f"http://api.test:{servers.port}/", "POST", RequestBody={"mine": 1}, Headers={"Cookie": "wonder", "X-Mine": "1"}
         )
