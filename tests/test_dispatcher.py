@@ -524,6 +524,34 @@ async def test_intake_pauses_at_the_limit_of_bytes() -> None:
     await pipeline.end()
 
 
+async def test_a_partition_with_much_in_it_does_not_hold_one_with_little() -> None:
+    """What one partition has waiting is not a reason for another to wait: each fetch shares the room that there is."""
+    pipeline = Pipeline(wait_and_obey, partitions=3, records=6)
+    pipeline.send(*({"wait": 0.002, "from": 0} for _ in range(300)), partition=0)
+    pipeline.send(*({"wait": 0.002, "from": 1} for _ in range(20)), partition=1)
+    pipeline.send(*({"wait": 0.002, "from": 2} for _ in range(20)), partition=2)
+    await pipeline.run()
+    origins = [event["from"] for event in pipeline.seen()]
+    assert len(origins) == 340
+    for small in (1, 2):
+        last = len(origins) - 1 - origins[::-1].index(small)
+        assert origins[:last].count(0) < 100, "20 of a small one are done long before 300 of the large one"
+
+
+async def test_executions_of_minutes_hold_neither_others_of_their_partition_nor_other_partitions_and_little_is_run_again() -> None:
+    pipeline = Pipeline(wait_and_obey, partitions=2, records=20, finite=False, drain=0.05)
+    for partition in (0, 1):
+        pipeline.send(*({"wait": 300 if number % 200 == 5 else 0, "n": number} for number in range(1_000)), partition=partition)
+    pipeline.begin()
+    await pipeline.until(lambda: len(pipeline.sink.entries) == 1_990, 20)
+    assert pipeline.metrics.in_flight == 10, "the slow ones, and nothing else"
+    await pipeline.end()
+    assert pipeline.log.committed.keys() == {0, 1}
+    again = Pipeline(obey, log=pipeline.log)
+    await again.run()
+    assert sorted(event["n"] for event in again.seen()) == sorted([5, 205, 405, 605, 805] * 2), "the rest was remembered beyond them"
+
+
 async def test_a_batch_is_kept_small_when_events_are_large() -> None:
     pipeline = Pipeline(finite=False, bytes=100_000)
     pipeline.sink.held = True
