@@ -25,6 +25,7 @@ from express.options import (
     FunctionSettings,
     HttpConnection,
     KafkaConnection,
+    QueueConnection,
     RedisConnection,
     SinkOptions,
     SourceOptions,
@@ -63,11 +64,12 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     redis: RedisConnection | None = None
     aws: AwsConnection | None = None
     http: HttpConnection | None = None
+    queue: QueueConnection | None = None
 
     @property
     def only(self) -> AnyConnection | None:
         """The one that is given; None when none or several are."""
-        given = [each for each in (self.kafka, self.redis, self.aws, self.http) if each is not None]
+        given = [each for each in (self.kafka, self.redis, self.aws, self.http, self.queue) if each is not None]
         return given[0] if len(given) == 1 else None
 
 
@@ -206,16 +208,16 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
     return Configuration(settings=settings, directory=path.parent, where=document.where)
 
 
-def connections_of(settings: Settings, workflow: Workflow) -> dict[str, AnyConnection]:
+def connections_of(configuration: Configuration, workflow: Workflow) -> dict[str, AnyConnection]:
     """What the Tasks of a workflow may reach, by name: of several connections to AWS the one that it says."""
-    return reachable(settings, workflow.aws)
+    return reachable(configuration, workflow.aws)
 
 
-def reachable(settings: Settings, aws: str | None) -> dict[str, AnyConnection]:
-    """Every connection, but of those to AWS only the one of that name if there is one."""
-    given = {name: connection.only for name, connection in settings.connections.items()}
+def reachable(configuration: Configuration, aws: str | None) -> dict[str, AnyConnection]:
+    """Every connection, its files found beside the configuration; but of those to AWS only the one of that name if there is one."""
+    given = {name: connection.only for name, connection in configuration.settings.connections.items()}
     return {
-        name: connection
+        name: connections.anchored(connection, configuration.directory)
         for name, connection in given.items()
         if connection is not None and (aws in (None, name) or not isinstance(connection, AwsConnection))
     }
@@ -311,7 +313,7 @@ class _Validation:
         for name, connection in self._settings.connections.items():
             field: Field = ("connections", name)
             if connection.only is None:
-                self._problem(field, "expected one of kafka, redis, aws and http")
+                self._problem(field, "expected one of kafka, redis, aws, http and queue")
                 continue
             for place, sentence in connections.problems(connection.only):
                 self._problem((*field, *place), sentence)

@@ -10,11 +10,32 @@ from pathlib import Path
 import msgspec
 
 from express import addresses, origins
-from express.options import Authentication, AwsConnection, Connection, HttpConnection, KafkaConnection, RedisConnection
+from express.options import (
+    Authentication,
+    AwsConnection,
+    Connection,
+    HttpConnection,
+    KafkaConnection,
+    QueueConnection,
+    RedisConnection,
+)
 
 Field = tuple[str | int, ...]
 
-KINDS: dict[type[Connection], str] = {KafkaConnection: "kafka", RedisConnection: "redis", AwsConnection: "aws", HttpConnection: "http"}
+KINDS: dict[type[Connection], str] = {
+    KafkaConnection: "kafka",
+    RedisConnection: "redis",
+    AwsConnection: "aws",
+    HttpConnection: "http",
+    QueueConnection: "queue",
+}
+# Commands of Redis that concern the connection, which all Tasks share, or that wait: no Task may have one, whatever the configuration says
+_STATEFUL = """
+    ASKING AUTH BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT DISCARD EXEC HELLO MONITOR MULTI
+    PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT READONLY READWRITE RESET SELECT SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SYNC UNSUBSCRIBE
+    UNWATCH WAIT WAITAOF WATCH
+"""
+STATEFUL = frozenset(_STATEFUL.split())
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _LINE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -37,6 +58,9 @@ def problems(connection: Connection) -> Iterator[tuple[Field, str]]:
             yield from _aws(connection)
         case HttpConnection():
             yield from _http(connection)
+        case QueueConnection():
+            if not connection.path:
+                yield ("queue", "path"), "expected the path of a file, such as orders.db"
 
 
 def _kafka(kafka: KafkaConnection) -> Iterator[tuple[Field, str]]:
@@ -65,6 +89,12 @@ def _redis(redis: RedisConnection) -> Iterator[tuple[Field, str]]:
         yield ("redis",), "username needs a password"
     if redis.ca is not None and not redis.tls:
         yield ("redis",), "ca would not be used without tls: true"
+    for number, command in enumerate(redis.commands):
+        if not re.fullmatch(r"[A-Z]+( [A-Z]+)?", command) or command.split()[0] in STATEFUL:
+            yield (
+                ("redis", "commands", number),
+                f"expected a command in capitals that does not concern the connection itself, found {command!r}",
+            )
 
 
 def _aws(aws: AwsConnection) -> Iterator[tuple[Field, str]]:
@@ -131,7 +161,10 @@ def files(connection: Connection) -> Iterator[tuple[Field, str]]:
 
 def anchored(connection: Connection, directory: Path) -> Connection:
     """With paths that no longer depend on where the process stands."""
-    return msgspec.structs.replace(connection, **{part: str(directory / path) for part, path in _paths(connection).items()})
+    if isinstance(connection, QueueConnection):
+        return QueueConnection(path=str(directory / connection.path))
+    paths = {part: str(directory / path) for part, path in _paths(connection).items()}
+    return msgspec.structs.replace(connection, **paths) if paths else connection  # pools go by a connection's identity
 
 
 def _paths(connection: Connection) -> dict[str, str]:

@@ -31,7 +31,8 @@ class KafkaConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class RedisConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach and talk to a Redis server. ``ca`` is the path of a PEM file; without it the system's authorities count."""
+    """How to reach and talk to a Redis server. ``ca`` is the path of a PEM file; without it the system's authorities count. ``commands``:
+    what Tasks may do (``redis:command``) beside reading and writing data."""
 
     server: str
     database: int = 0
@@ -39,6 +40,7 @@ class RedisConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     password: str | None = None
     tls: bool = False
     ca: str | None = None
+    commands: tuple[str, ...] = ()
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -142,7 +144,20 @@ class HttpConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return f"HttpConnection({', '.join(self.allow)})"
 
 
-Connection = KafkaConnection | RedisConnection | AwsConnection | HttpConnection
+class QueueConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An embedded queue that Tasks send to: the ``path`` of its file."""
+
+    path: str
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        return ()
+
+    def __repr__(self) -> str:
+        return f"QueueConnection({self.path})"
+
+
+Connection = KafkaConnection | RedisConnection | AwsConnection | HttpConnection | QueueConnection
 CONNECTED_BY: dict[str, type[Connection]] = {  # by scheme
     "kafka": KafkaConnection,
     "redis": RedisConnection,

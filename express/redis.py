@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from redis import exceptions
@@ -36,10 +36,15 @@ class Endpoint(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return f"redis://{self.server}/{self.stream}"
 
-    def client(self) -> Redis:
-        """A client, not connected; a read that waits must wait for less than ANSWER_SECONDS."""
+    def client(self, **others: Any) -> Redis:
+        """A client, not connected; a read that waits must wait for less than ANSWER_SECONDS. ``others``: settings in the place of these."""
         host, _, port = self.server.rpartition(":")
         connection = self.connection
+        settings: dict[str, Any] = {
+            "protocol": 2,  # flat lists of fields: a field that is there twice stays there twice,
+            "retry": Retry(NoBackoff(), 1),  # once, for a connection that was idle for too long; the rest is up to us
+            **others,
+        }
         client = Redis(
             host=host.removeprefix("[").removesuffix("]"),
             port=int(port),
@@ -51,8 +56,7 @@ class Endpoint(msgspec.Struct, frozen=True):
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
             client_name="express",
-            protocol=2,  # flat lists of fields: a field that is there twice stays there twice,
-            retry=Retry(NoBackoff(), 1),  # once, for a connection that was idle for too long; the rest is up to us
+            **settings,
         )
         for name in [name for name in client.response_callbacks if str(name).startswith("X")]:
             del client.response_callbacks[name]  # and nobody makes a dict of them

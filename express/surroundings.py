@@ -36,8 +36,8 @@ def surroundings(definition: Path, configuration: Path | None, environment: Mapp
     workflow = next(own, config.Workflow(definition=""))
     known = [directory / file for file in workflow.functions]
     return Surroundings(
-        functions=provided([*known, *files], settings.functions, directory, config.reachable(settings, None)),
-        connections=config.connections_of(settings, workflow),
+        functions=provided([*known, *files], settings.functions, directory, config.reachable(loaded, None)),
+        connections=config.connections_of(loaded, workflow),
         substitutions=workflow.substitutions,
         extensions=settings.extensions,
     )

@@ -83,7 +83,7 @@ def prepare(configuration: Configuration) -> list[Part]:
     names: Iterable[str] = configuration.settings.workflows
     extensions = configuration.settings.extensions
     startable: dict[str, Any] = dict.fromkeys(names)  # by name from the beginning: they may start each other
-    everything = connections_of(configuration.settings, Workflow(definition=""))
+    everything = connections_of(configuration, Workflow(definition=""))
     try:
         routes = validate(configuration)
         # Those that others start and wait for have no pipeline of their own
@@ -100,7 +100,7 @@ def prepare(configuration: Configuration) -> list[Part]:
                 continue  # said already, as is which file of functions is missing
             missing = "error" if all(file.is_file() for file in files) and not configuration.settings.functions else "defer"
         try:
-            reach = connections_of(configuration.settings, workflow)
+            reach = connections_of(configuration, workflow)
             there = (file for file in files if missing == "error" or file.is_file())
             functions = provided(there, configuration.settings.functions if refused is None else {}, directory, everything)
             programs[name] = startable[name] = program_of(

@@ -314,10 +314,10 @@ WRONG = {
         "connections: {a: {aws: {endpoints: {sqs: 'localhost:4566'}}}}\n",
         "express.yaml:1: connections.a.aws.endpoints.sqs: expected http://HOST:PORT or https://HOST, found 'localhost:4566'",
     ),
-    "connection of no kind": ("connections: {a: {}}\n", "express.yaml:1: connections.a: expected one of kafka, redis, aws and http"),
+    "connection of no kind": ("connections: {a: {}}\n", "express.yaml:1: connections.a: expected one of kafka, redis, aws, http and queue"),
     "connection of two kinds": (
         "connections: {a: {redis: {server: x}, kafka: {servers: [x]}}}\n",
-        "express.yaml:1: connections.a: expected one of kafka, redis, aws and http",
+        "express.yaml:1: connections.a: expected one of kafka, redis, aws, http and queue",
     ),
     "bad Redis server": (
         "connections: {a: {redis: {server: 'x:y'}}}\n",
@@ -522,9 +522,9 @@ def test_a_file_that_is_something_else_altogether_is_one_configuration_error(fol
 
 def test_a_workflow_says_which_of_several_connections_to_aws_its_tasks_use(folder: Path) -> None:
     connections = "connections: {one: {aws: {region: eu-west-1}}, two: {aws: {region: us-east-1}}, streams: {redis: {server: 'r:1'}}}\n"
-    settings = read(folder, connections + MINIMAL).settings
-    (workflow,) = settings.workflows.values()
-    assert list(connections_of(settings, workflow)) == ["one", "two", "streams"]
-    assert list(connections_of(settings, msgspec.structs.replace(workflow, aws="two"))) == ["two", "streams"]
+    configuration = read(folder, connections + MINIMAL)
+    (workflow,) = configuration.settings.workflows.values()
+    assert list(connections_of(configuration, workflow)) == ["one", "two", "streams"]
+    assert list(connections_of(configuration, msgspec.structs.replace(workflow, aws="two"))) == ["two", "streams"]
     text = connections + MINIMAL.replace("definition: ", "aws: streams, definition: ")
     assert "there is no connection to AWS named 'streams' (there are: one, two)" in problems(folder, text)[0]

@@ -39,15 +39,25 @@ ROOMS: dict[str, set[str]] = {
     "express.language": set(),
     "express.reports": {"express.language"},
     "express.aws": {"express.addresses", "express.options"},  # what the sources, the sinks and the tasks at AWS share
+    # and at the other brokers
+    "express.redis": {"express.addresses", "express.options"},  # what the Redis source, the Redis sink and the memory in Redis share
+    "express.queue": {"express.sqlite_files"},  # the file of an embedded queue: its source, its sink and those who send
+    "express.kafka_access": set(),
+    "express.kafka": {"express.addresses", "express.kafka_access", "express.options"},  # what the Kafka source and the Kafka sink share
     # what generated code runs on: no language, no compiler
     "express.runtime": {"express.clock"},
     "express.tasks": {
+        "express.addresses",
         "express.aws",
+        "express.kafka",
+        "express.queue",
+        "express.redis",
         "express.runtime",
         "express.clock",
         "express.language.codes",
         "express.language.http_tasks",
         "express.language.model",
+        "express.language.resources",
         "express.options",
         "express.origins",
     },
@@ -121,7 +131,6 @@ ROOMS: dict[str, set[str]] = {
         "express.runtime",
         "express.units",
     },
-    "express.redis": {"express.addresses", "express.options"},  # what the Redis source, the Redis sink and the memory in Redis share
     "express.dedup": {
         "express.sqlite_files",
         "express.addresses",
@@ -161,9 +170,6 @@ ROOMS: dict[str, set[str]] = {
     },
     # how it is started
     "express.registry": {"express.addresses", "express.options", "express.sinks", "express.sources"},
-    "express.queue": {"express.sqlite_files"},  # the file of an embedded queue: its source, its sink and those who send
-    "express.kafka_access": set(),
-    "express.kafka": {"express.addresses", "express.kafka_access", "express.options"},  # what the Kafka source and the Kafka sink share
     "express.connections": {"express.addresses", "express.options", "express.origins"},
     "express.config": {
         "express.dedup",
@@ -300,8 +306,16 @@ LIBRARIES: dict[str, set[str]] = {
         "express.kafka",
         "express.kafka_access",
         "express.sinks.kafka",
+        "express.tasks.kafka",
     },
-    "redis": {"consumers.redis", "express.dedup.redis", "express.dlq.redis", "express.redis", "express.sinks.redis"},
+    "redis": {
+        "consumers.redis",
+        "express.dedup.redis",
+        "express.dlq.redis",
+        "express.redis",
+        "express.sinks.redis",
+        "express.tasks.redis",
+    },
     "aiobotocore": {"express.aws"},
     "aiohttp": {"express.api", "express.sinks.http", "express.tasks.http", "express.tasks.aws_errors", "express.tasks.remote"},
     "prometheus_client": {"express.observers"},

@@ -58,7 +58,7 @@ class Serving:
     pipeline of the executions that StartExecution began, None when nothing is kept."""
 
     def __init__(self, configuration: Configuration, api: Api, pipelines: Sequence[Pipeline]) -> None:
-        self._settings, self._api = configuration.settings, api
+        self._configuration, self._settings, self._api = configuration, configuration.settings, api
         self._directory = None if api.data is None else _Directory(configuration.directory / api.data)
         if self._directory is not None:
             # What a process had taken that was killed need not wait for its lease to run out: the directory is ours alone
@@ -66,7 +66,7 @@ class Serving:
                 queue.give_back_all()
         workflows = self._settings.workflows
         files = dict.fromkeys([*api.functions, *(file for workflow in workflows.values() for file in workflow.functions)])
-        everything = reachable(self._settings, None)
+        everything = reachable(configuration, None)
         functions = provided(
             (configuration.directory / file for file in files), self._settings.functions, configuration.directory, everything
         )
@@ -113,7 +113,7 @@ class Serving:
         task.add_done_callback(self._warming.discard)
 
     def _reach(self, machine: str) -> Mapping[str, Connection]:
-        return reachable(self._settings, self._api.account(machine))
+        return reachable(self._configuration, self._api.account(machine))
 
     def ready(self) -> bool:
         return self._endpoint is not None and self._closed is None and all(outbox.ready() for outbox in self._all())

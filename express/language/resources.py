@@ -71,6 +71,14 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "states": ("startExecution",),
 }
 
+# Tasks of Express' own: arn:express:tasks:::SERVICE:ACTION, with their parameters, those that are needed first
+OWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "kafka:produce": (("Topic", "Value"), ("Connection", "Key", "Headers", "Partition")),
+    "redis:command": (("Command",), ("Connection", "Arguments")),
+    "queue:send": (("Body",), ("Connection", "Key", "Headers", "DelaySeconds")),
+}
+_OWN = re.compile(r"arn:express:tasks:::([\w:-]*)", re.ASCII)
+
 _ARN = re.compile(r"arn:[\w-]+:(lambda|states):([^:]*):([^:]*):(.+)", re.ASCII | re.DOTALL)
 _FUNCTION = re.compile(r"function:[\w$.-]+(?::[\w$.-]+)?", re.ASCII)
 _INTEGRATION = re.compile(r"([\w-]+):(\w+)", re.ASCII)
@@ -103,6 +111,13 @@ def check(state: Fields, parameters: str) -> str | None:
         return resource
     if _PLACEHOLDER.search(resource):
         return resource  # what it will be is not known
+    if own := _OWN.fullmatch(name):
+        state.findings.wider.append((state.at("Resource"), f"{own[0]} is a Task of Express: AWS has nothing of the kind"))
+        if own[1] not in OWN:
+            near = state.findings.suggestion(own[1], OWN)
+            sentence = f"there is no Task arn:express:tasks:::{own[1]}{near}"
+            state.findings.error(state.at("Resource"), sentence + ("" if near else f": expected one of {', '.join(OWN)}"))
+        return resource
     found = _ARN.fullmatch(name)
     if not found or not _known(found, bool(pattern)):
         state.findings.error(state.at("Resource"), _not_recognised(resource, found, state.findings))

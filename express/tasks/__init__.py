@@ -25,6 +25,9 @@ class ResourceMissing(LookupError):  # noqa: N818 - named for what happened
 # that is not there.
 INTEGRATIONS: dict[str, str] = {
     "http:invoke": "express.tasks.http:bind",
+    "express:kafka": "express.tasks.kafka:bind",
+    "express:redis": "express.tasks.redis:bind",
+    "express:queue": "express.tasks.queue:bind",
     "aws-sdk": "express.tasks.aws_sdk:bind",
     **dict.fromkeys(
         (

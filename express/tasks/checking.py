@@ -31,9 +31,11 @@ def problems(states: Sequence[Task]) -> list[Problem]:
 
 
 def _problems(state: Task, asked: Resource) -> Iterator[Problem]:
-    from express.tasks import aws_models, aws_optimised, aws_sdk
+    from express.tasks import aws_models, aws_optimised, aws_sdk, own
 
-    if asked.service.startswith("aws-sdk:"):
+    if asked.service.startswith("express:"):
+        check = own.check
+    elif asked.service.startswith("aws-sdk:"):
         check = aws_sdk.check
     elif asked.service in aws_optimised.SERVICES:
         check = aws_optimised.check
