@@ -16,6 +16,7 @@ from express.compiler.jsonata_growth import growth
 from express.compiler.source import Display, Leaf, Piece, flat, literal
 from express.language import jsonata_nodes as nodes
 from express.language.jsonata import FUNCTIONS, walk
+from express.runtime.jsonata_values import SAFE
 
 DEEPEST = 40  # calls in calls: Python's parser takes 200 parentheses
 LONGEST_TEXT = 200
@@ -242,7 +243,7 @@ class _Compiler:
             for one, other in ((node.right, left.piece), (node.left, right.piece)):
                 if isinstance(one, nodes.Text):
                     return Code(_comparison(other, "==", self.code(one, around).piece), True, True, True)
-                if isinstance(one, nodes.Number) and one.value not in (0, 1):
+                if isinstance(one, nodes.Number) and one.value not in (0, 1) and -SAFE < one.value < SAFE:
                     return Code(_comparison(other, "==", self.code(one, around).piece), True, True, True)
                 if isinstance(one, nodes.Constant):
                     return Code(_comparison(other, "is", self.code(one, around).piece), True, True, True)

@@ -19,7 +19,7 @@ import orjson
 from express.runtime import jsonata_apart, jsonata_of_aws, jsonata_texts, jsonata_units
 from express.runtime.failures import StateError
 from express.runtime.jsonata import ERROR, Query
-from express.runtime.jsonata_values import DEEPEST, LONGEST_TEXT
+from express.runtime.jsonata_values import DEEPEST, LONGEST_TEXT, restored, whole_numbers
 from express.runtime.values import WIDE, copy, deeper_than, dumps, identity
 
 # The library looks at the wall clock, which on a busy machine passes without any work. A budget of the processor's time is made of it: what
@@ -40,6 +40,8 @@ KEPT = 4_096  # compiled expressions a thread keeps
 
 _compiled = threading.local()
 _CODE = re.compile(r"(?:(?:Parse|Argument|Type) error: )*(?:host function raised \w+: )?(?:([STD]\d{4}): )?(.*)", re.DOTALL)
+
+_LONG = re.compile(rb"[0-9]{16}")  # what a whole number beyond 2 to the 53 has, as JSON
 
 # JSONata's own sentences, where the library words them in another way
 _SENTENCES = {
@@ -102,7 +104,7 @@ class LibraryQuery(Query):
             value = self._expression().evaluate(document, timeout=FIRST_LOOK, max_stack_depth=DEPTH, max_sequence_length=MOST_ITEMS)
         except Exception as error:
             if TOO_BIG in str(error) and (doubles := self._with_doubles(document)) is not None:
-                return self.here(doubles)
+                return restored(self.here(doubles), whole_numbers(document))
             if OUT_OF_TIME not in str(error):
                 raise self._explained(error) from None
             value = self._again(document)
@@ -115,7 +117,9 @@ class LibraryQuery(Query):
             return self._nothing(document)
         if value.__class__ is float and not math.isfinite(value):
             raise self.failed("D1001", f"Number out of range: {value}")
-        return value
+        if value.__class__ is str or value.__class__ is bool or not _LONG.search(dumps(value)):
+            return value
+        return restored(value, whole_numbers(document))
 
     def _again(self, document: dict[str, Any]) -> Any:
         """The first look came too early: whether this thread had the time, or the machine stood still, is found out by doing it again."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import orjson
 
 from express.runtime.jsonata import UNDEFINED, Query
+from express.runtime.values import WIDE
 from express.runtime.values import equal as same
 from express.runtime.variables import UNSET
 
 SAFE = 2**53  # beyond it a double does not know every whole number
+HALF = 2**52
 EXACT = 10**15  # JSONata writes 15 digits
 LARGEST_INTEGER = 1e21  # from here on a number is written with an exponent
 LONGEST_TEXT = 4 * 1024 * 1024  # characters: no text that is longer comes near a state's output
@@ -62,12 +65,14 @@ def equals(left: Any, right: Any) -> bool:
     """``=``: by value, never true for undefined."""
     if left.__class__ is str:
         return bool(left == right)
+    if left.__class__ is int and right.__class__ is int:
+        return left == right or (not -SAFE < left < SAFE and float(left) == float(right))
     return left is not UNDEFINED and right is not UNDEFINED and same(left, right)
 
 
 def differs(left: Any, right: Any) -> bool:
     """``!=``: by value, never true for undefined."""
-    return left is not UNDEFINED and right is not UNDEFINED and not same(left, right)
+    return left is not UNDEFINED and right is not UNDEFINED and not equals(left, right)
 
 
 def contained(value: Any, items: Any) -> bool:
@@ -77,8 +82,39 @@ def contained(value: Any, items: Any) -> bool:
     if value.__class__ is dict or value.__class__ is list:
         return any(item is value for item in items) if items.__class__ is list else items is value
     if items.__class__ is not list:
-        return same(value, items)
-    return any(item.__class__ is not list and item.__class__ is not dict and same(value, item) for item in items)
+        return equals(value, items)
+    return any(item.__class__ is not list and item.__class__ is not dict and equals(value, item) for item in items)
+
+
+def whole_numbers(document: Any) -> dict[float, int]:
+    """Those in a document from 2 to the 53 on, by their doubles; none where several have the same, but the one that is it."""
+    every: set[int] = set()
+    pending = [document]
+    for item in pending:  # grows while it is walked
+        if item.__class__ is dict:
+            pending.extend(item.values())
+        elif item.__class__ is list:
+            pending.extend(item)
+        elif item.__class__ is int and not -SAFE < item < SAFE:
+            every.add(item)
+    found: dict[float, int] = {}
+    for number in every:
+        double = float(number)
+        found[double] = number if found.get(double, number) == number else int(double)
+    return found
+
+
+def restored(value: Any, numbers: Mapping[float, int]) -> Any:
+    """A value with whole numbers in place of their doubles."""
+    if value.__class__ is list:
+        return [restored(item, numbers) for item in value]
+    if value.__class__ is dict:
+        return {name: restored(member, numbers) for name, member in value.items()}
+    if value.__class__ is float or (value.__class__ is int and float(value) == value):
+        return numbers.get(value, value)
+    if value.__class__ is int and value == WIDE - 1:  # what the library makes of the double beside it, as is no other
+        return numbers.get(float(WIDE), WIDE)
+    return value
 
 
 # --- Order ------------------------------------------------------------------------------------------------------------------------
@@ -105,28 +141,28 @@ def _ordered(left: Any, right: Any, sign: str, query: Query) -> tuple[Any, Any] 
 
 def less(left: Any, right: Any, query: Query) -> Any:
     if left.__class__ is int and right.__class__ is int:
-        return left < right
+        return left < right if -SAFE < left < SAFE else float(left) < float(right)
     pair = _ordered(left, right, "<", query)
     return UNDEFINED if pair is None else pair[0] < pair[1]
 
 
 def at_most_as(left: Any, right: Any, query: Query) -> Any:
     if left.__class__ is int and right.__class__ is int:
-        return left <= right
+        return left <= right if -SAFE < left < SAFE else float(left) <= float(right)
     pair = _ordered(left, right, "<=", query)
     return UNDEFINED if pair is None else pair[0] <= pair[1]
 
 
 def more(left: Any, right: Any, query: Query) -> Any:
     if left.__class__ is int and right.__class__ is int:
-        return left > right
+        return left > right if -SAFE < left < SAFE else float(left) > float(right)
     pair = _ordered(left, right, ">", query)
     return UNDEFINED if pair is None else pair[0] > pair[1]
 
 
 def at_least_as(left: Any, right: Any, query: Query) -> Any:
     if left.__class__ is int and right.__class__ is int:
-        return left >= right
+        return left >= right if -SAFE < left < SAFE else float(left) >= float(right)
     pair = _ordered(left, right, ">=", query)
     return UNDEFINED if pair is None else pair[0] >= pair[1]
 
@@ -146,26 +182,26 @@ def _operands(left: Any, right: Any, sign: str, query: Query) -> bool:
 def plus(left: Any, right: Any, query: Query) -> Any:
     if left.__class__ is int and right.__class__ is int:
         result = left + right
-        if -SAFE <= result <= SAFE:
+        if -HALF <= result <= HALF and -HALF <= right <= HALF:  # and so neither side is beyond what a double knows
             return result
     if not _operands(left, right, "+", query):
         return UNDEFINED
     try:
-        return number(left + right, query)
-    except OverflowError:  # a whole number that is no double, and a double
+        return number(float(left) + float(right), query)
+    except OverflowError:  # a whole number that is no double
         raise out_of_range(query) from None
 
 
 def minus(left: Any, right: Any, query: Query) -> Any:
     if left.__class__ is int and right.__class__ is int:
         result = left - right
-        if -SAFE <= result <= SAFE:
+        if -HALF <= result <= HALF and -HALF <= right <= HALF:  # and so neither side is beyond what a double knows
             return result
     if not _operands(left, right, "-", query):
         return UNDEFINED
     try:
-        return number(left - right, query)
-    except OverflowError:  # a whole number that is no double, and a double
+        return number(float(left) - float(right), query)
+    except OverflowError:  # a whole number that is no double
         raise out_of_range(query) from None
 
 

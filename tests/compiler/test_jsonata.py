@@ -288,6 +288,39 @@ def test_numbers_that_are_no_doubles_fail_as_jsonata_fails(text: str) -> None:
     assert caught.value.error == "States.QueryEvaluationError"
 
 
+BIG = 2**53 + 1
+BIGS = {"n": BIG, "id": 123456789012345678, "l": [BIG, 123456789012345678, 1.5], "o": {"n": BIG}, "h": 2**64 + 1, "twin": [-BIG, -BIG + 1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("I.n", BIG), ("[I.n, I.id]", [BIG, 123456789012345678]), ("{'a': I.id}", {"a": 123456789012345678}), ("I.h", 2**64 + 1),
+        ("$merge([I.o, {'b': 1}])", {"n": BIG, "b": 1}), ("$reverse(I.l)", [1.5, 123456789012345678, BIG]),
+        ("$max(I.l)", 123456789012345678),
+        # but what is computed, compared or written is a double
+        ("I.n = I.twin[1] * -1", True), ("I.n > 9007199254740992", False), ("I.n = 9007199254740992", True),
+        ("I.n != I.twin[1] * -1", False), ("I.n - 1", BIG - 2), ("-1 + I.n", BIG - 2),
+        ("I.n <= I.twin[1] * -1", True), ("(I.twin[1] * -1) in I.l", True), ("I.o[n = 9007199254740992]", {"n": BIG}),
+        ("I.id / 2", 61728394506172840),
+        ("$length($string(I.id - 1))", 18), ("9007199254740993", BIG - 1),
+    ],
+)  # fmt: skip
+def test_a_whole_number_that_is_no_double_stays_what_it_is_until_something_is_computed_with_it(text: str, wanted: Any) -> None:
+    text = text.replace("I.", "$states.input.")
+    assert how(parse(text)) is None
+    assert answer(text, BIGS) == {"result": wanted}
+    if text != "9007199254740993":
+        in_the_library = f"($nothing := $sort([1]); {text})"
+        assert how(parse(in_the_library)) is not None
+        assert answer(in_the_library, BIGS) == {"result": wanted}
+
+
+def test_of_two_whole_numbers_with_one_double_the_library_gives_that() -> None:
+    assert answer("($sort([1]); $reverse($states.input.twin))", BIGS) == {"result": [-BIG + 1, -BIG + 1]}
+    assert answer("($sort([1]); $states.input)", {"twin": [-BIG, -BIG + 1]}) == {"result": {"twin": [-BIG, -BIG + 1]}}
+
+
 @pytest.mark.parametrize("text", ["$substring('abc', 0, 1e308)", "$substring('abc', -3, 1e308)", "$substring('abc', -1e308, 1e308)"])
 def test_a_part_of_a_text_ends_where_the_text_ends(text: str) -> None:
     assert answer(text) == {"result": "abc"}
