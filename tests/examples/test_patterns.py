@@ -35,7 +35,7 @@ def run(*arguments: str) -> None:
 
 
 def test_every_example_is_tested_here_or_by_itself() -> None:
-    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {*PATTERNS, "earthquakes"}
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {*PATTERNS, "composition", "earthquakes"}
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
