@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 
 import msgspec
@@ -64,6 +65,16 @@ class Batcher:
     def __init__(self, limits: BatchLimits, payload: int, endings: Endings, run: Callable[[Lane, Batch], None], by_key: bool) -> None:
         self._limits, self._payload, self._endings, self._run, self._by_key = limits, payload, endings, run, by_key
         self._open: dict[tuple[Lane, bytes | None], _Open] = {}
+        self._beginning: set[Lane] = set()
+
+    @contextmanager
+    def beginning(self, lane: Lane) -> Iterator[None]:
+        """From ``gather`` until what it returned is begun: a batch whose window is over meanwhile is a later one, and waits."""
+        self._beginning.add(lane)
+        try:
+            yield
+        finally:
+            self._beginning.discard(lane)
 
     async def gather(self, lane: Lane, messages: Sequence[Message]) -> Sequence[Message]:
         """The batches that these complete, and those messages that came too late to begin: the lane is closing."""
@@ -105,12 +116,17 @@ class Batcher:
             ready.append(self._close(batch))
 
     def _window_over(self, batch: _Open) -> None:
-        self._run(batch.lane, self._close(batch))
+        if batch.lane in self._beginning:
+            batch.timer = asyncio.get_running_loop().call_later(STINT, self._window_over, batch)
+        else:
+            self._run(batch.lane, self._close(batch))
 
     async def flush(self, lanes: Iterable[Lane] | None = None) -> None:
         """Runs what is open, of some lanes or of all."""
         wanted = None if lanes is None else set(lanes)
         for batch in [each for each in self._open.values() if wanted is None or each.lane in wanted]:
+            while batch.lane in self._beginning:
+                await asyncio.sleep(0)
             if self._open.get((batch.lane, batch.key)) is batch:
                 self._run(batch.lane, self._close(batch))
                 await asyncio.sleep(0)

@@ -346,9 +346,15 @@ class Dispatcher:
                     await self._run_all(lane, await self._window.through(lane, messages))
 
     async def _run_all(self, lane: Lane, messages: Sequence[Message]) -> None:
-        """One after the other, or in batches; the loop gets its turns in between."""
-        if self._batcher is not None:
-            messages = await self._batcher.gather(lane, messages)
+        """In batches, or as they are."""
+        if self._batcher is None:
+            await self._run_each(lane, messages)
+            return
+        with self._batcher.beginning(lane):
+            await self._run_each(lane, await self._batcher.gather(lane, messages))
+
+    async def _run_each(self, lane: Lane, messages: Sequence[Message]) -> None:
+        """One after the other; the loop gets its turns in between."""
         index = 0
         while index < len(messages):
             if self._over or lane.closing:
@@ -369,8 +375,12 @@ class Dispatcher:
 
     async def _run_soon(self, lane: Lane, message: Message) -> None:
         """A record that waited outside of the batches."""
-        for each in (message,) if self._batcher is None else await self._batcher.gather(lane, (message,)):
-            self._run_one(lane, each)
+        if self._batcher is None:
+            self._run_one(lane, message)
+            return
+        with self._batcher.beginning(lane):
+            for each in await self._batcher.gather(lane, (message,)):
+                self._run_one(lane, each)
 
     def _run_one(self, lane: Lane, message: Message) -> None:
         """Something that waited to begin: begins, or is given up."""

@@ -167,6 +167,17 @@ async def test_by_partition_a_batch_waits_for_the_one_before_it() -> None:
     assert [[event["n"] for event in seen] for seen in pipeline.seen()] == [[0, 1], [2, 3]]
 
 
+async def test_a_batch_whose_window_is_over_does_not_overtake_full_ones_that_have_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop has its turns between the full ones of one fetch, and timers are due in them."""
+    monkeypatch.setattr("express.evaluation.STINT_EVENTS", 1)
+    pipeline = batching(slowly, {"records": 2, "window": 1e-9}, order="partition", finite=False)
+    pipeline.send(*({"n": number} for number in range(9)))
+    pipeline.begin()
+    await pipeline.until(lambda: pipeline.committed == 9)
+    await pipeline.end()
+    assert pipeline.workflow.started == [0, 2, 4, 6, 8]
+
+
 async def test_a_batch_that_failed_is_tried_again_as_a_whole() -> None:
     tries: list[Any] = []
 
