@@ -288,10 +288,14 @@ class Worker:
         if self._stopping:  # asked before there was anything to ask
             self.stop()
         loop.call_later(GLANCE, self._look_for_start, loop)
-        waiting = set(self._tasks)
+        waiting: set[asyncio.Future[Any]] = set(self._tasks)
+        beside: set[asyncio.Future[Any]] = set()
+        if self._serving is not None and self._serving.broken is not None:
+            beside.add(self._serving.broken)
         failure: BaseException | None = None
         while waiting:
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waiting | beside, return_when=asyncio.FIRST_COMPLETED)
+            waiting, beside = waiting - done, beside - done
             for task in done:
                 if not task.cancelled() and (error := task.exception()) is not None and failure is None:
                     failure = error

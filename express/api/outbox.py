@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -38,18 +38,19 @@ class _Nothing:
 
 
 class Outbox:
-    """One sink for everything that is submitted to one place: what comes together is written together."""
+    """One sink for everything that is submitted to one place: what comes together is written together. ``broken`` is told why nothing
+    will ever be written there again."""
 
-    def __init__(self, sink: Sink, name: str) -> None:
+    def __init__(self, sink: Sink, name: str, broken: Callable[[Exception], None]) -> None:
         self.name = name
-        self._sink = sink
+        self._sink, self._broken = sink, broken
         self._place = Assignment(name, 0, _Nothing())  # type: ignore[arg-type]
         self._waiting: set[Submission] = set()
         self._gone: Exception | None = None
 
     async def start(self) -> None:
         """ConnectionFailed with one sentence."""
-        await self._sink.start(self._acknowledged, self._rejected, self._failed)
+        await self._sink.start(self._acknowledged, self._rejected, self._sink_failed)
 
     async def stop(self) -> None:
         """What is not durable by now is answered as that."""
@@ -85,6 +86,10 @@ class Outbox:
         message = entry.message
         if isinstance(message, Submission) and not message.durable.done():
             message.durable.set_exception(RequestError("ValidationException", f"{self.name} refuses the event: {reason}"))
+
+    def _sink_failed(self, error: Exception) -> None:
+        self._failed(error)
+        self._broken(error)
 
     def _failed(self, error: Exception) -> None:
         self._gone = error

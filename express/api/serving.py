@@ -83,18 +83,20 @@ class Serving:
         self.switchboard = Switchboard(self.machines)
         self.own = None if self._directory is None else _route(self._directory.path)
         self._outboxes = {
-            each.route.workflow: Outbox(registry.open_sink(*_back(each.route)), str(each.route.source))
+            each.route.workflow: Outbox(registry.open_sink(*_back(each.route)), str(each.route.source), self._break)
             for each in reversed(pipelines)
             if each.route.source.scheme in EVENT_SCHEMES
         }
-        self._inbox = None if self.own is None else Outbox(registry.open_sink(*_back(self.own)), str(self.own.source))
+        self._inbox = None if self.own is None else Outbox(registry.open_sink(*_back(self.own)), str(self.own.source), self._break)
         self._endpoint: Endpoint | None = None
         self._syncing: Syncing | None = None
         self._closed: float | None = None
         self._warming: set[asyncio.Task[None]] = set()
+        self.broken: asyncio.Future[None] | None = None  # since it listens: done when it is of no more use, with the error that says why
 
     async def start(self, executor: Executor) -> str:
         """Connects what takes events, listens; returns the URL. Raises ConnectionFailed with one sentence."""
+        self.broken = asyncio.get_running_loop().create_future()
         limits = self._settings.limits
         await warm(executor, self.switchboard.bindings)
         self.machines.accepted = lambda program: self._warm(executor, program)
@@ -106,6 +108,10 @@ class Serving:
         operating = Operating(self.machines, self._syncing, starts)
         self._endpoint = Endpoint(operating, access, Console(self.machines).page)
         return await self._endpoint.start(self._api.listen)
+
+    def _break(self, error: Exception) -> None:
+        if self.broken is not None and not self.broken.done():
+            self.broken.set_exception(error)
 
     def _warm(self, executor: Executor, program: Program) -> None:
         task = asyncio.create_task(warm(executor, program.bindings))
@@ -136,6 +142,8 @@ class Serving:
             await self._syncing.drain(self._closed + drain - time.monotonic())
         if self._endpoint is not None:
             await self._endpoint.stop()
+        if self.broken is not None:
+            self.broken.cancel()
         for outbox in self._all():
             await outbox.stop()
         self.machines.close()
