@@ -74,6 +74,10 @@ class Program:
         self.metrics: WorkflowMetrics | None = None
         if metrics:
             self.metrics = WorkflowMetrics(name, workflow.sha256, [(state.name, type(state).__name__) for state in states])
+            for binding in self.bindings:
+                called = getattr(binding, "binding", binding)  # what .waitForTaskToken is around
+                if hasattr(called, "counts"):
+                    called.counts = self.metrics.resource(called.resource)
         module = self._generate(text=False)
         self.source, self.plain, self._table = module.text, module.plain, module.table
         self._reveals_input, self._reasons = module.reveals_input, module.reasons

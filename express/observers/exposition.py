@@ -109,6 +109,7 @@ class _Counts(Collector):
         latest = shown.latest
         yield from _executions(shown.workflows, latest)
         yield from _failures(shown.workflows, latest)
+        yield from _integrations(shown.workflows, latest)
         yield from _pipeline_counts(self._pipelines, latest)
         yield GaugeMetricFamily("express_stuck_calls", "Calls of functions past their time that nothing can end: threads.", latest.stuck)
 
@@ -146,6 +147,22 @@ def _failures(workflows: Iterable[WorkflowMetrics], latest: Snapshot) -> Iterato
             if kind in _FALLIBLE:
                 retries.add_metric([metrics.workflow, name], figures.retries.get(number, 0))
     return iter((failures, retries, caught))
+
+
+def _integrations(workflows: Iterable[WorkflowMetrics], latest: Snapshot) -> Iterator[Metric]:
+    labels = ["workflow", "resource"]
+    families = {
+        "scheduled": CounterMetricFamily("express_integration_scheduled", "Calls that states have begun.", labels=labels),
+        "started": CounterMetricFamily("express_integration_started", "Calls whose code has begun to run.", labels=labels),
+        "succeeded": CounterMetricFamily("express_integration_succeeded", "Calls that were answered.", labels=labels),
+        "failed": CounterMetricFamily("express_integration_failed", "Calls that failed.", labels=labels),
+        "timed_out": CounterMetricFamily("express_integration_timed_out", "Calls that took longer than they may.", labels=labels),
+    }
+    for metrics, figures in zip(workflows, latest.workflows, strict=True):
+        for arn, counts in figures.resources.items():
+            for name, family in families.items():
+                family.add_metric([metrics.workflow, arn], getattr(counts, name))
+    return iter(families.values())
 
 
 def _pipeline_counts(pipelines: Iterable[PipelineMetrics], latest: Snapshot) -> Iterator[Metric]:
@@ -217,6 +234,16 @@ def _families(workflows: Iterable[WorkflowMetrics], pipelines: Iterable[Pipeline
         "One attempt of a Task, without backoff.",
         lambda latest: [cells for figures in latest.workflows for cells in figures.attempts],
     )
+    schedules = _Family(
+        "express_integration_schedule_seconds",
+        "From a state's call of a resource to the start of its code.",
+        lambda latest: [counts.schedule for figures in latest.workflows for counts in figures.resources.values()],
+    )
+    runs = _Family(
+        "express_integration_run_seconds",
+        "From the start of a call's code to its end.",
+        lambda latest: [counts.run for figures in latest.workflows for counts in figures.resources.values()],
+    )
     events = _Family(
         "express_event_seconds",
         "From a record's timestamp to its acknowledged result or dead letter.",
@@ -233,7 +260,10 @@ def _families(workflows: Iterable[WorkflowMetrics], pipelines: Iterable[Pipeline
             states.add(workflow=metrics.workflow, state=name, type=kind)
         for number in metrics.attempts:
             attempts.add(workflow=metrics.workflow, state=metrics.states[number][0])
+        for arn in metrics.resources:
+            schedules.add(workflow=metrics.workflow, resource=arn)
+            runs.add(workflow=metrics.workflow, resource=arn)
     for pipeline in pipelines:
         events.add(pipeline=pipeline.name)
     stalls.add()
-    return [executions, states, attempts, events, stalls]
+    return [executions, states, attempts, schedules, runs, events, stalls]

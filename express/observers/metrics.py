@@ -32,6 +32,19 @@ class Histogram:
         return sum(self.counts)
 
 
+class ResourceMetrics:
+    """What a workflow's Tasks asked of one resource that is no function: what AWS counts as ServiceIntegration*.
+
+    A call is ``scheduled`` when its state begins it, ``started`` when its code runs (``schedule`` seconds later), and then takes ``run``
+    seconds. One that is given up with its execution is none of succeeded, failed and timed out."""
+
+    __slots__ = ("failed", "run", "schedule", "scheduled", "started", "succeeded", "timed_out")
+
+    def __init__(self) -> None:
+        self.scheduled = self.started = self.succeeded = self.failed = self.timed_out = 0
+        self.schedule, self.run = Histogram(), Histogram()
+
+
 class Passage(NamedTuple):
     """What an execution has behind it on one way through one function: ``states`` that took no longer than the first bound (one that took
     longer is taken off the first bucket where it is put into its own), and whether the execution began and succeeded on the way."""
@@ -62,11 +75,16 @@ class WorkflowMetrics:
         self.failures: dict[tuple[int, str], int] = {}
         self.retries: dict[int, int] = {}
         self.catches: dict[tuple[int, str, str], int] = {}
+        self.resources: dict[str, ResourceMetrics] = {}  # those that the definition names, and no others
         self._started = [0]
         self._statuses = {"SUCCEEDED": 0, "FAILED": 0, "TIMED_OUT": 0, "ABORTED": 0}
         self.execution = Histogram()
         self._tallies: list[tuple[list[int], list[Passage]]] = []
         self._distinct = [0] * len(self.states)  # error values of each state so far
+
+    def resource(self, arn: str) -> ResourceMetrics:
+        """Bound when the program is made: nothing is looked up for a call."""
+        return self.resources.setdefault(arn, ResourceMetrics())
 
     # --- Cells. Whoever asks for them finds everything added that is still in tallies ---------------------------------------------
 

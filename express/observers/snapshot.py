@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from express.observers.metrics import Histogram, WorkflowMetrics
+from express.observers.metrics import Histogram, ResourceMetrics, WorkflowMetrics
 from express.observers.pipeline import PipelineMetrics
 
 
@@ -15,6 +15,18 @@ class Cells(msgspec.Struct, frozen=True):
 
     counts: list[int]
     total: float
+
+
+class ResourceFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource's, of one workflow."""
+
+    scheduled: int
+    started: int
+    succeeded: int
+    failed: int
+    timed_out: int
+    schedule: Cells
+    run: Cells
 
 
 class WorkflowFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +41,7 @@ class WorkflowFigures(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     statuses: Mapping[str, int]
     execution: Cells
+    resources: Mapping[str, ResourceFigures]
 
 
 class PipelineFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +96,19 @@ def _workflow(metrics: WorkflowMetrics) -> WorkflowFigures:
         started=metrics.started[0],
         statuses=metrics.statuses.copy(),
         execution=_cells(metrics.execution),
+        resources={arn: _resource(each) for arn, each in metrics.resources.items()},
+    )
+
+
+def _resource(metrics: ResourceMetrics) -> ResourceFigures:
+    return ResourceFigures(
+        scheduled=metrics.scheduled,
+        started=metrics.started,
+        succeeded=metrics.succeeded,
+        failed=metrics.failed,
+        timed_out=metrics.timed_out,
+        schedule=_cells(metrics.schedule),
+        run=_cells(metrics.run),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from express.options import Connection
 from express.runtime.context import Execution
@@ -24,6 +26,25 @@ _RESOURCE = re.compile(
 )
 
 P = TypeVar("P")
+
+
+class Seconds(Protocol):
+    def observe(self, seconds: float) -> None: ...
+
+
+class Counts(Protocol):
+    """The metrics of one resource."""
+
+    scheduled: int
+    started: int
+    succeeded: int
+    failed: int
+    timed_out: int
+
+    @property
+    def schedule(self) -> Seconds: ...
+    @property
+    def run(self) -> Seconds: ...
 
 
 class Resource(NamedTuple):
@@ -66,6 +87,7 @@ class Integration:
     """
 
     inline: Callable[[Any, Execution, str, int], Any] | None = None
+    counts: Counts | None = None  # set once, by a program that has metrics
 
     def __init__(self, resource: str, label: str) -> None:
         """``label``: what AWS calls it where a result is too large: ``sqs``, ``aws-sdk:s3``."""
@@ -78,9 +100,31 @@ class Integration:
         raise NotImplementedError
 
     def start(self, call: Call) -> None:
-        pool(call, Workers).run(Job(call, self.perform, call.payload, call, None))
+        perform, counts = self.perform, self.counts
+        if counts is not None:
+            counts.scheduled += 1
+            perform = partial(self._counted, counts, perf_counter())
+        pool(call, Workers).run(Job(call, perform, call.payload, call, None))
+
+    async def _counted(self, counts: Counts, scheduled: float, payload: Any, call: Call) -> Any:
+        began = perf_counter()
+        counts.started += 1
+        counts.schedule.observe(began - scheduled)
+        try:
+            result = await self.perform(payload, call)
+        except BaseException:
+            counts.run.observe(perf_counter() - began)
+            if call.fiber is not None:  # nobody has given it up before
+                counts.failed += 1
+            raise
+        counts.run.observe(perf_counter() - began)
+        if call.fiber is not None:
+            counts.succeeded += 1
+        return result
 
     def cancel(self, call: Call) -> None:
+        if self.counts is not None and call.execution.clock.time() >= call.deadline:
+            self.counts.timed_out += 1
         if call.job is not None:
             call.job.cancel()
 

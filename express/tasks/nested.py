@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from time import perf_counter
 from typing import Any, Protocol
 
 from express.runtime.context import ACCOUNT, Execution
@@ -15,6 +16,7 @@ from express.runtime.suspensions import Call
 from express.runtime.values import copy, dumps, loads
 from express.tasks import ResourceMissing, outcome
 from express.tasks.constants import constant
+from express.tasks.integration import Counts
 
 RESOURCE = re.compile(r"arn:[\w-]+:states:[^:]*:[^:]*:states:startExecution\.sync(?P<parsed>:2)?", re.ASCII)
 DEEPEST = 16  # workflows in workflows: one that starts itself comes to an end
@@ -35,6 +37,8 @@ class Child(Execution, eq=False):
     """An execution that another waits for."""
 
     depth: int = 1
+    scheduled: float = 0.0  # by perf_counter, where it is counted
+    began: float = 0.0
 
 
 def bind(resource: str, parameters: Any, workflows: Mapping[str, Any]) -> Nested:
@@ -62,6 +66,7 @@ class Nested:
     """The binding. The child runs in the same executor and ends with its parent's state at the latest."""
 
     inline: Callable[[Any, Execution, str, int], Any] | None = None
+    counts: Counts | None = None
 
     def __init__(self, resource: str, workflows: Mapping[str, Any], *, parsed: bool) -> None:
         self.resource, self._workflows, self._parsed = resource, workflows, parsed
@@ -91,17 +96,31 @@ class Nested:
         )
         child.depth = depth
         call.job = child
+        if self.counts is not None:
+            self.counts.scheduled += 1
+            child.scheduled = perf_counter()
         # In a turn of its own: a chain of workflows must not become one of Python's calls
         call.host.pause(lambda: self._begin(call, child))
 
     def _begin(self, call: Call, child: Child) -> None:
         if call.fiber is None:
             return
+        if self.counts is not None:
+            self.counts.started += 1
+            child.began = perf_counter()
+            self.counts.schedule.observe(child.began - child.scheduled)
         ended = call.host.start(child.program, child.input, child, lambda _, outcome: self._ended(call, child, outcome))  # type: ignore[attr-defined]
         if ended is not None:
             self._ended(call, child, ended)
 
     def _ended(self, call: Call, child: Child, ended: Ended) -> None:
+        if self.counts is not None:
+            self.counts.run.observe(perf_counter() - child.began)
+            if call.fiber is not None:
+                if ended.status == "SUCCEEDED":
+                    self.counts.succeeded += 1
+                else:
+                    self.counts.failed += 1
         told = _described(child, ended, parsed=self._parsed)
         if ended.status == "SUCCEEDED":
             call.finish(told)
@@ -109,6 +128,8 @@ class Nested:
             call.fail(StateError("States.TaskFailed", dumps(told).decode()))
 
     def cancel(self, call: Call) -> None:
+        if self.counts is not None and call.execution.clock.time() >= call.deadline:
+            self.counts.timed_out += 1
         if call.job is not None:
             call.host.abort(call.job)  # type: ignore[attr-defined]
 

@@ -29,6 +29,13 @@ PROMISED = {
     "express_state_failures_total": {"workflow", "state", "error"},
     "express_state_retries_total": {"workflow", "state"},
     "express_state_caught_total": {"workflow", "state", "error", "next"},
+    "express_integration_scheduled_total": {"workflow", "resource"},
+    "express_integration_started_total": {"workflow", "resource"},
+    "express_integration_succeeded_total": {"workflow", "resource"},
+    "express_integration_failed_total": {"workflow", "resource"},
+    "express_integration_timed_out_total": {"workflow", "resource"},
+    "express_integration_schedule_seconds": {"workflow", "resource"},
+    "express_integration_run_seconds": {"workflow", "resource"},
     "express_inflight": {"pipeline"},
     "express_event_seconds": {"pipeline"},
     "express_source_records_total": {"pipeline"},
@@ -50,6 +57,7 @@ HOSTILE = 'a "quoted"\nname \\ with } and é'
 def exposition() -> Exposition:
     workflow = WorkflowMetrics("orders", "ab" * 32, [("Charge", "Task"), (HOSTILE, "Pass")])
     workflow.started[0] = 3
+    workflow.resource("arn:aws:states:::sqs:sendMessage").run.observe(0.5)
     workflow.statuses["SUCCEEDED"] = 2
     workflow.entered[0] = 3
     workflow.derived.add(1)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from express.options import AwsConnection, RedisConnection
+import express
+from express.observers.metrics import ResourceMetrics
+from express.options import AwsConnection, QueueConnection, RedisConnection
 from express.outcome import Outcome
 from express.runtime.context import Execution
 from express.runtime.failures import StateError
@@ -141,3 +144,76 @@ async def test_a_pool_is_made_once_for_an_executor_and_closed_with_it() -> None:
 def test_connections_are_told_apart_by_kind() -> None:
     connections = {"account": AwsConnection(), "streams": RedisConnection(server="redis:6379")}
     assert only(connections, AwsConnection) == ["account"]
+
+
+# --- Counting ---------------------------------------------------------------------------------------------------------------------
+
+
+async def test_each_end_of_a_call_is_counted_under_its_own_name() -> None:
+    counts = ResourceMetrics()
+
+    async def perform(payload: Any, call: Call) -> Any:
+        if payload == "late":
+            await asyncio.sleep(3600)
+        if payload == "bad":
+            raise StateError("Bad")
+        return payload
+
+    binding = Made(perform)
+    binding.counts = counts
+
+    async def workflow(data: Any, execution: Execution) -> Any:
+        return await call(execution, binding, data, "Work", 1, 0.01 if data == "late" else None)
+
+    async with Runs() as runs:
+        errors = [(await runs.outcome(runs.start(workflow, each))).error for each in ("good", "good", "bad", "late")]
+    assert errors == [None, None, "Bad", "States.Timeout"]
+    assert (counts.scheduled, counts.started, counts.succeeded, counts.failed, counts.timed_out) == (4, 4, 2, 1, 1)
+    assert (counts.schedule.count, counts.run.count) == (4, 4)
+    assert counts.run.total[0] >= 0.01
+
+
+async def test_a_call_that_is_given_up_with_its_execution_has_no_end_of_its_own() -> None:
+    counts, begun = ResourceMetrics(), asyncio.Event()
+
+    async def perform(payload: Any, call: Call) -> Any:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    binding = Made(perform)
+    binding.counts = counts
+
+    async def workflow(data: Any, execution: Execution) -> Any:
+        return await call(execution, binding, data, "Work", 1, None)
+
+    async with Runs() as runs:
+        execution = runs.start(workflow, None)
+        await begun.wait()
+        runs.executor.abort(execution)
+        await asyncio.sleep(0)
+    assert (counts.scheduled, counts.started, counts.succeeded, counts.failed, counts.timed_out) == (1, 1, 0, 0, 0)
+
+
+def test_a_program_counts_by_resource_and_only_what_its_definition_names(tmp_path: Path) -> None:
+    """Two states of one resource share its cells; a resource that the data name would be a label that nothing bounds: there is none."""
+    resource = "arn:express:tasks:::queue:send"
+    state = {"Type": "Task", "Resource": resource, "Parameters": {"Body": 1}, "ResultPath": None}
+    definition = {"StartAt": "One", "States": {"One": {**state, "Next": "Two"}, "Two": {**state, "End": True}}}
+    program = express.compile(definition, connections={"jobs": QueueConnection(path=str(tmp_path / "jobs.db"))})
+    assert [program.run({}).status for _ in range(3)] == ["SUCCEEDED"] * 3
+    assert program.metrics is not None
+    (arn,) = program.metrics.resources
+    counts = program.metrics.resources[arn]
+    assert (arn, counts.scheduled, counts.succeeded, counts.failed) == (resource, 6, 6, 0)
+
+
+def test_a_nested_workflow_is_counted_like_a_service() -> None:
+    resource = "arn:aws:states:::states:startExecution.sync:2"
+    child = express.compile({"StartAt": "Bad", "States": {"Bad": {"Type": "Fail", "Error": "E"}}}, name="child")
+    arn = "arn:aws:states:us-east-1:000000000000:stateMachine:child"
+    state = {"Type": "Task", "Resource": resource, "Parameters": {"StateMachineArn": arn}, "End": True}
+    program = express.compile({"StartAt": "Go", "States": {"Go": state}}, extensions=["nested"], workflows={"child": child})
+    assert program.run({}).error == "States.TaskFailed"
+    assert program.metrics is not None
+    counts = program.metrics.resources[resource]
+    assert (counts.scheduled, counts.started, counts.failed, counts.run.count) == (1, 1, 1, 1)
