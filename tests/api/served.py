@@ -97,7 +97,7 @@ class Served:
         self.worker = Worker(self._configuration)
         self._thread = threading.Thread(target=self._run, name="served")
         self._thread.start()
-        for _ in range(1000):
+        for _ in range(3000):
             if self._failure is not None:
                 self._thread.join()
                 raise self._failure

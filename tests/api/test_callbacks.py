@@ -36,7 +36,7 @@ class Asked:
         arn = server.create(name, asking(file))
         self._pool = ThreadPoolExecutor(1)
         self.answer: Future[Any] = self._pool.submit(server.client.start_sync_execution, stateMachineArn=arn)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 30
         while not (file.exists() and file.read_text()):
             assert time.monotonic() < end
             assert not self.answer.done(), self.answer.result()
@@ -44,7 +44,7 @@ class Asked:
         self.token = file.read_text()
 
     def result(self) -> Any:
-        found = self.answer.result(20)
+        found = self.answer.result(30)
         self._pool.shutdown()
         return found
 

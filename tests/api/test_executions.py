@@ -23,7 +23,7 @@ def refused(code: str, call: Any, **parameters: Any) -> str:
     return str(caught.value.response["Error"]["Message"])
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> None:
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -58,7 +58,7 @@ def test_what_was_acknowledged_before_a_kill_runs_after_it_and_what_was_parked_w
         )
         for name in parked:
             boto.start_execution(stateMachineArn=approvals, name=name)
-        process.until(lambda: all(map(_words, tokens.values())), "all were parked")
+        process.until(lambda: all(map(_words, tokens.values())), "all were parked", 60)
         for name in names:
             boto.start_execution(stateMachineArn=orders, name=name)
         process.signal(signal.SIGKILL)
@@ -67,13 +67,13 @@ def test_what_was_acknowledged_before_a_kill_runs_after_it_and_what_was_parked_w
     before = {name: file.read_text() for name, file in tokens.items()}
     with running(*command, cwd=tmp_path) as process:
         boto = client(_api(process))
-        process.until(lambda: set(_words(ran)) == set(names), "all had run")
-        process.until(lambda: all(_words(tokens[name]) not in ([], [before[name]]) for name in parked), "all were parked again")
+        process.until(lambda: set(_words(ran)) == set(names), "all had run", 60)
+        process.until(lambda: all(_words(tokens[name]) not in ([], [before[name]]) for name in parked), "all were parked again", 60)
         for name in parked:
             with pytest.raises(boto.exceptions.TaskTimedOut):
                 boto.send_task_success(taskToken=before[name], output='"old"')
             boto.send_task_success(taskToken=tokens[name].read_text(), output=json.dumps(name))
-        process.until(lambda: len(_words(answered)) == len(parked), "all were answered")
+        process.until(lambda: len(_words(answered)) == len(parked), "all were answered", 60)
         process.signal(signal.SIGTERM)
         assert process.wait() == 0
     assert sorted(_words(answered)) == parked
@@ -89,4 +89,4 @@ def test_a_stop_answers_what_still_runs_and_what_ended_in_time(tmp_path: Path) -
         assert executor is not None
         until(lambda: executor.parked == 1)
         server.stop()
-        assert answer.result(20)["output"] == "7"
+        assert answer.result(30)["output"] == "7"

@@ -30,7 +30,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def written(file: Path, count: int) -> list[dict[str, Any]]:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not file.exists() or len(file.read_bytes().splitlines()) < count:
         assert time.monotonic() < end
         time.sleep(0.01)
