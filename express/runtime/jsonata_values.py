@@ -286,7 +286,10 @@ def json(value: Any, query: Query) -> str:
         raise too_long(query) from None
     except OverflowError:  # a whole number that is no double
         raise out_of_range(query) from None
-    return "".join(parts)
+    result = "".join(parts)
+    if len(result) > LONGEST_TEXT:  # with its backslashes
+        raise too_long(query)
+    return result
 
 
 def _surely_too_long(value: Any) -> bool:
@@ -315,6 +318,8 @@ def _write(value: Any, write: Any, left: list[int], depth: int) -> None:
     kind = value.__class__
     if kind is str:
         left[0] -= len(value)
+        if left[0] < 0:
+            raise _TooLarge
         write(_text(value))
     elif kind is int or kind is float:
         write(number_text(value))

@@ -87,6 +87,8 @@ def equal(one: Any, other: Any) -> bool:
     left = [(one, other)]
     while left:
         one, other = left.pop()
+        if one is other:  # an expression may put one list into another many thousand times
+            continue
         kind = one.__class__
         if kind is dict:
             if other.__class__ is not dict or len(one) != len(other):

@@ -268,6 +268,18 @@ def test_compiled_loops_and_growth_have_budgets(text: str) -> None:
     assert time.process_time() - before < 2
 
 
+@pytest.mark.parametrize("text", ["$string({'a': $x})", "$string([[$x]])", "'' & [$x]"])
+def test_backslashes_of_backslashes_have_a_bound(text: str) -> None:
+    text = f"$reduce([1..300], function($x, $i){{ {text} }}, 'a')"
+    assert how(parse(text)) is None
+    assert answer(text) == {"error": "D1000"}
+
+
+def test_lists_that_are_in_each_other_many_times_are_compared_at_once() -> None:
+    many = "$map($states.input, function($x){ $states.input })"
+    assert answer(f"{many} = {many}", list(range(20_000))) == {"result": True}
+
+
 def test_what_doubles_line_by_line_is_left_to_the_library() -> None:
     text = "($a := $states.input.n; " + "$a := $append($a, $a); " * 40 + "$count($a))"
     assert how(parse(text)) == "values that grow without a bound that could be told"
