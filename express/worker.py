@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 import uvloop
 
-from express import dispatcher, registry
+from express import dispatcher, launching, registry
 from express.addresses import Address
 from express.api.operations import Operations
 from express.api.serving import Serving
@@ -27,6 +27,7 @@ from express.dispatcher import Dispatcher, Summary
 from express.errors import ConfigurationError, DefinitionError, Problem
 from express.executor import Executor
 from express.functions import provided
+from express.launching import Launching
 from express.leaving import Leaving
 from express.loading import program_of
 from express.observers import logs
@@ -119,6 +120,7 @@ def prepare(configuration: Configuration) -> list[Part]:
         except DefinitionError as error:
             wrong += error.problems
     parts = [_part(route, programs.get(route.workflow), problems) for route in routes]
+    problems += launching.problems(programs, [part for part in parts if part is not None])
     if refused is not None and len(problems) == len(refused.problems) and not wrong:
         raise refused
     if problems:
@@ -188,6 +190,8 @@ class Worker:
         self._serving = None if settings.api is None else Serving(configuration, settings.api, self.parts)
         if self._serving is not None and self._serving.own is not None:
             self.parts.append(_opened(self._serving.own, self._serving.switchboard))
+        # What the API starts goes the same way as what workflows start
+        self._launching = Launching(self.parts, settings.limits.payload) if self._serving is None else None
         self.heartbeat = Heartbeat(sys.__stderr__)
         self._executor: Executor | None = None  # before the exposition, which asks for it at once
         self._exposition = Exposition(self._workflows(), [part.metrics for part in self.parts], self.heartbeat, self.stuck)
@@ -248,6 +252,9 @@ class Worker:
         await warm(self._executor, (binding for program in programs for binding in program.bindings))
 
     async def _serve(self) -> None:
+        if self._launching is not None:
+            assert self._executor is not None
+            await self._launching.start(self._executor)
         if self._serving is not None:
             assert self._executor is not None
             self.api_url = url = await self._serving.start(self._executor)
@@ -290,8 +297,9 @@ class Worker:
         loop.call_later(GLANCE, self._look_for_start, loop)
         waiting: set[asyncio.Future[Any]] = set(self._tasks)
         beside: set[asyncio.Future[Any]] = set()
-        if self._serving is not None and self._serving.broken is not None:
-            beside.add(self._serving.broken)
+        for each in (self._serving, self._launching):
+            if each is not None and each.broken is not None:
+                beside.add(each.broken)
         failure: BaseException | None = None
         while waiting:
             done, _ = await asyncio.wait(waiting | beside, return_when=asyncio.FIRST_COMPLETED)
@@ -317,6 +325,8 @@ class Worker:
         self._bar.stop()
         if self._serving is not None:
             await self._serving.stop(self.drain)
+        if self._launching is not None:
+            await self._launching.stop()
         if self._executor is not None:
             await self._executor.close()
         self._operations.stop()

@@ -259,6 +259,7 @@ ROOMS: dict[str, set[str]] = {
         "express.queue",
         "express.registry",
         "express.runtime",
+        "express.tasks.launching",
         "express.tasks.warming",
         "express.teststate",
         "express.addresses",
@@ -266,6 +267,7 @@ ROOMS: dict[str, set[str]] = {
         "express.sinks",
         "express.sources",
     },
+    "express.launching": {"express.api", "express.program", "express.registry", "express.runtime.values", "express.tasks.launching"},
     "express.worker": {
         "express.dedup",
         "express.api",
@@ -273,6 +275,7 @@ ROOMS: dict[str, set[str]] = {
         "express.functions",
         "express.dispatcher",
         "express.executor",
+        "express.launching",
         "express.leaving",
         "express.loading",
         "express.observers",

@@ -16,6 +16,7 @@ import msgspec
 
 from express import language, registry
 from express.addresses import Address
+from express.api import shapes
 from express.api.authentication import Access
 from express.api.console import Console
 from express.api.endpoint import Endpoint
@@ -35,6 +36,7 @@ from express.observers.metrics import WorkflowMetrics
 from express.options import AwsConnection, Connection, SinkOptions, SourceOptions
 from express.program import Program
 from express.queue import Queue
+from express.tasks.launching import Launches
 from express.tasks.warming import warm
 
 EVENTS, FAILED = "executions.db", "failed.db"  # queues below --data: what was started, and what failed
@@ -83,11 +85,11 @@ class Serving:
         self.switchboard = Switchboard(self.machines)
         self.own = None if self._directory is None else _route(self._directory.path)
         self._outboxes = {
-            each.route.workflow: Outbox(registry.open_sink(*_back(each.route)), str(each.route.source), self._break)
+            each.route.workflow: Outbox(registry.open_sink(*back(each.route)), str(each.route.source), self._break)
             for each in reversed(pipelines)
             if each.route.source.scheme in EVENT_SCHEMES
         }
-        self._inbox = None if self.own is None else Outbox(registry.open_sink(*_back(self.own)), str(self.own.source), self._break)
+        self._inbox = None if self.own is None else Outbox(registry.open_sink(*back(self.own)), str(self.own.source), self._break)
         self._endpoint: Endpoint | None = None
         self._syncing: Syncing | None = None
         self._closed: float | None = None
@@ -104,6 +106,12 @@ class Serving:
             await outbox.start()
         self._syncing = Syncing(self.machines, executor, limits.payload, limits.execution)
         starts = Starting(self.machines, limits.payload, self._inbox, self._outboxes)
+
+        async def launch(arn: str, text: str, name: str) -> tuple[str, float]:
+            answer = await starts.start(shapes.StartExecution(state_machine_arn=arn, input=text, name=name))
+            return str(answer["executionArn"]), time.time()
+
+        executor.service(Launches).start = launch
         access = Access(self._api.token, {key.access_key_id: key.secret_access_key for key in self._api.keys})
         operating = Operating(self.machines, self._syncing, starts)
         self._endpoint = Endpoint(operating, access, Console(self.machines).page)
@@ -203,6 +211,6 @@ def _route(directory: Path) -> Route:
     )
 
 
-def _back(route: Route) -> tuple[Address, SinkOptions]:
+def back(route: Route) -> tuple[Address, SinkOptions]:
     """A source as a sink: what it reads is written there."""
     return msgspec.structs.replace(route.source, options={}), SinkOptions(name=route.name, connection=route.source_options.connection)

@@ -20,6 +20,11 @@ MACHINE = "express-state-machine"
 TRACE = "express-trace"
 
 
+def headers_of(execution: str, machine: str) -> list[tuple[str, bytes]]:
+    """What an event says about the execution that it becomes: both are ARNs."""
+    return [(EXECUTION, execution.encode()), (MACHINE, machine.encode())]
+
+
 class Starting:
     """``own`` takes the events of kept state machines; ``pipelines`` those of their workflows, by name."""
 
@@ -40,7 +45,7 @@ class Starting:
             raise invalid(error) from None
         arn = arns.of_execution(target.name, name)
         now = time.time()
-        headers = [(EXECUTION, arn.encode()), (MACHINE, target.qualified.encode())]
+        headers = headers_of(arn, target.qualified)
         if trace := trace or request.trace_header:
             headers.append((TRACE, trace.encode()))
         await self._outbox(target.name).submit(text, headers)

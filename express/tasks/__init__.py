@@ -63,7 +63,9 @@ def bind(
         return binding
     refused, reason = ResourceMissing(lambdas.missing(resource, parameters, functions)), None
     try:
-        binding = _nested(resource, parameters, workflows or {}) or _integration(resource, parameters, connections or {})
+        binding = _workflow(resource, parameters, workflows or {}, connections or {}) or _integration(
+            resource, parameters, connections or {}
+        )
     except ResourceMissing as error:
         refused, reason = error, str(error)
     if binding is not None:
@@ -73,11 +75,14 @@ def bind(
     raise refused
 
 
-def _nested(resource: str, parameters: Any, workflows: Mapping[str, Any]) -> Binding | None:
-    """The binding of what runs another workflow and waits for it, None if ``resource`` is nothing of the kind."""
-    from express.tasks import nested
+def _workflow(resource: str, parameters: Any, workflows: Mapping[str, Any], connections: Mapping[str, Connection]) -> Binding | None:
+    """The binding of what starts another workflow of this process, None if ``resource`` is nothing of the kind."""
+    from express.tasks import integration, launching, nested
 
-    return nested.bind(resource, parameters, workflows) if nested.RESOURCE.fullmatch(resource) else None
+    if nested.RESOURCE.fullmatch(resource):
+        return nested.bind(resource, parameters, workflows)
+    found = integration.resource(resource)
+    return None if found is None else launching.bind(found, parameters, workflows, connections)
 
 
 def _integration(arn: str, parameters: Any, connections: Mapping[str, Connection]) -> Binding | None:

@@ -47,14 +47,20 @@ def bind(resource: str, parameters: Any, workflows: Mapping[str, Any]) -> Nested
     found = RESOURCE.fullmatch(resource)
     assert found is not None
     arn = constant(parameters, "StateMachineArn")
-    if isinstance(arn, str) and (reason := _missing(arn, workflows)) is not None:
+    if isinstance(arn, str) and (reason := missing(arn, workflows)) is not None:
         raise ResourceMissing(reason)
     return Nested(resource, workflows, parsed=found["parsed"] is not None)
 
 
-def _missing(arn: str, workflows: Mapping[str, Any]) -> str | None:
+def machine(arn: str) -> str:
+    """The name that an ARN ends with, whatever account and region it says; or that a name is."""
     found = _MACHINE.fullmatch(arn)
-    name = found["name"] if found else arn
+    return found["name"] if found else arn
+
+
+def missing(arn: str, workflows: Mapping[str, Any]) -> str | None:
+    """Why there is no such workflow here, None if there is."""
+    name = machine(arn)
     if name in workflows:
         return None
     near = get_close_matches(name, workflows, 1)
@@ -74,13 +80,12 @@ class Nested:
     def start(self, call: Call) -> None:
         given = call.payload if isinstance(call.payload, dict) else {}
         arn = given.get("StateMachineArn")
-        if not isinstance(arn, str) or _missing(arn, self._workflows) is not None:
+        if not isinstance(arn, str) or missing(arn, self._workflows) is not None:
             raise StateError("StepFunctions.StateMachineDoesNotExistException", f"State Machine Does Not Exist: '{arn}'")
         depth = call.execution.depth + 1 if isinstance(call.execution, Child) else 1
         if depth > DEEPEST:
             raise StateError("States.Runtime", f"Workflows are nested deeper than the {DEEPEST} levels that are possible here.")
-        found = _MACHINE.fullmatch(arn)
-        program = self._workflows[found["name"] if found else arn]
+        program = self._workflows[machine(arn)]
         value = _input(given.get("Input"))
         name = given.get("Name")
         clock = call.execution.clock
