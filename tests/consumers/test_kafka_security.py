@@ -14,7 +14,7 @@ import uvloop
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import SaslAuthenticateRequest
 
-from express import addresses, kafka, worker
+from express import addresses, kafka, kafka_access, worker
 from express.cli import _explain
 from express.cli.exits import Exit
 from express.config import load
@@ -136,7 +136,8 @@ async def test_whoever_is_refused_is_told_why_in_one_sentence(
         with pytest.raises(ConnectionFailed) as failed:
             await one.run()
         assert _explain(failed.value) == (Exit.UNAVAILABLE, sentence), what
-        assert time.monotonic() - began < 10, what
+        # Its own deadlines, however busy the machine: for all steps together, and for asking once more
+        assert time.monotonic() - began < kafka.CONNECT_SECONDS + kafka_access.ANSWER_SECONDS, what
     assert PASSWORD not in caplog.text
     assert "guessed" not in caplog.text
 
