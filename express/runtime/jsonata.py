@@ -26,12 +26,18 @@ class Undefined:
 UNDEFINED: Final = Undefined()
 
 
+class TooManyItems(Exception):  # noqa: N818 - what is wrong
+    """A step of a path has found more than an expression may have."""
+
+
 def unforeseen(error: Exception) -> str:
     """What to say of an exception of Python in the midst of an evaluation."""
     if isinstance(error, RecursionError):
         code, what = "D1000", "The values are nested too deep"
     elif isinstance(error, (OverflowError, ZeroDivisionError)):
         code, what = "D1001", "Number out of range"
+    elif isinstance(error, TooManyItems):
+        code, what = "D2015", "The maximum sequence length was exceeded"
     elif isinstance(error, MemoryError):
         code, what = "D1000", "The evaluation needs more memory than there is"
     else:

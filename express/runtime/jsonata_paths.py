@@ -7,11 +7,11 @@ stands for itself and none for UNDEFINED. That is JSONata's flattening: function
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter, thread_time
 from typing import Any
 
-from express.runtime.jsonata import UNDEFINED, Query
+from express.runtime.jsonata import UNDEFINED, Query, TooManyItems
 from express.runtime.jsonata_values import truth
 
 # For any one loop, with what runs inside it: first by the clock, then as much again of the processor's time, so that a machine which is
@@ -74,12 +74,15 @@ def member(value: Any, name: str) -> Any:
 
 def _fields(items: list[Any], name: str) -> list[Any]:
     found = []
+    known: dict[int, Any] = {}  # by identity: one list may be among the items many thousand times
     for item in items:
         if item.__class__ is dict:
             if name in item:
                 found.append(item[name])
         elif item.__class__ is list:
-            inner = unwrapped(_deep(item, name))
+            if id(item) not in known:
+                known[id(item)] = member(item, name)
+            inner = known[id(item)]
             if inner is not UNDEFINED:
                 found.append(inner)
     return found
@@ -88,10 +91,20 @@ def _fields(items: list[Any], name: str) -> list[Any]:
 def _deep(items: list[Any], name: str) -> list[Any]:
     """What arrays in arrays hold under a name: their levels disappear."""
     found: list[Any] = []
+    known: dict[int, Any] = {}
     for item in items:
-        inner = item.get(name, UNDEFINED) if item.__class__ is dict else _deep(item, name) if item.__class__ is list else UNDEFINED
+        if item.__class__ is dict:
+            inner = item.get(name, UNDEFINED)
+        elif item.__class__ is list:
+            if id(item) not in known:
+                known[id(item)] = _deep(item, name)
+            inner = known[id(item)]
+        else:
+            continue
         if inner.__class__ is list:
             found.extend(inner)
+            if len(found) > MOST_ITEMS:
+                raise TooManyItems
         elif inner is not UNDEFINED:
             found.append(inner)
     return found
@@ -102,9 +115,23 @@ def _flat(found: list[Any]) -> list[Any]:
     for item in found:
         if item.__class__ is list:
             flat.extend(item)
+            if len(flat) > MOST_ITEMS:
+                raise TooManyItems
         else:
             flat.append(item)
     return flat
+
+
+def _members(items: list[Any], name: str) -> Iterator[Any]:
+    """``member`` of each item."""
+    known: dict[int, Any] = {}
+    for item in items:
+        if item.__class__ is not list:
+            yield member(item, name)
+            continue
+        if id(item) not in known:
+            known[id(item)] = member(item, name)
+        yield known[id(item)]
 
 
 # --- Predicates -------------------------------------------------------------------------------------------------------------------
@@ -155,7 +182,7 @@ def field_at(value: Any, name: str, index: int) -> Any:
         return indexed(value.get(name, UNDEFINED), index)
     if value.__class__ is not list:
         return UNDEFINED
-    found = [indexed(member(item, name), index) for item in value]
+    found = [indexed(each, index) for each in _members(value, name)]
     if len(found) == 1:
         return found[0]
     return unwrapped(_flat([item for item in found if item is not UNDEFINED]))
@@ -167,7 +194,7 @@ def through_at(value: Any, name: str, index: int) -> Any:
         return indexed(value.get(name, UNDEFINED), index)
     if value.__class__ is not list:
         return UNDEFINED
-    return _flat([found for item in value if (found := indexed(member(item, name), index)) is not UNDEFINED]) or UNDEFINED
+    return _flat([found for each in _members(value, name) if (found := indexed(each, index)) is not UNDEFINED]) or UNDEFINED
 
 
 def field_where(value: Any, name: str, predicate: Function, query: Query) -> Any:

@@ -6,6 +6,7 @@ import ast
 import re
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from express.compiler.jsonata import how
 from express.language.jsonata import parse
 from express.runtime.failures import StateError
+from express.runtime.jsonata import TooManyItems
 from tests.jsonata import Compiled, answer
 
 ORDER = {"total": 65, "name": "s1", "items": [{"sku": "a", "price": 2.5, "n": 2}, {"sku": "b", "price": 10, "n": 1}], "none": None}
@@ -278,6 +280,17 @@ def test_backslashes_of_backslashes_have_a_bound(text: str) -> None:
 def test_lists_that_are_in_each_other_many_times_are_compared_at_once() -> None:
     many = "$map($states.input, function($x){ $states.input })"
     assert answer(f"{many} = {many}", list(range(20_000))) == {"result": True}
+
+
+@pytest.mark.parametrize("path", ["$x.a", "$x.a.b", "$x.a[0]", "$x.a[0].b", "$x.a[b].c"])
+@pytest.mark.parametrize("item", [1, {"a": [1, 2]}])
+def test_steps_through_lists_that_are_in_each_other_many_times_have_a_bound(path: str, item: Any) -> None:
+    text = f"($x := $map($states.input, function($y){{ $states.input }}); {path})"
+    assert how(parse(text)) is None
+    before = time.thread_time()
+    with suppress(StateError, TooManyItems):  # or there is an item of each list
+        assert len(Compiled(text).run([item] * 10_000)) <= 10_000
+    assert time.thread_time() - before < 2 * BUSY
 
 
 def test_what_doubles_line_by_line_is_left_to_the_library() -> None:

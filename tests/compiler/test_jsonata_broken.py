@@ -8,6 +8,7 @@ import pytest
 
 import express
 from express.compiler import module
+from express.runtime.jsonata import TooManyItems
 from tests.compiler.machines import machine, map_, pass_
 
 ERROR = "States.QueryEvaluationError"
@@ -36,6 +37,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch, function: str, error: Exception) -
         (OverflowError("no"), "D1001: Number out of range"),
         (ZeroDivisionError("no"), "D1001: Number out of range"),
         (RecursionError("no"), "D1000: The values are nested too deep"),
+        (TooManyItems(), "D2015: The maximum sequence length was exceeded"),
         (MemoryError(), "D1000: The evaluation needs more memory than there is"),
     ],
 )
