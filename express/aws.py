@@ -12,6 +12,9 @@ import msgspec
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound
 
 from express.addresses import Address
@@ -101,6 +104,22 @@ async def client_of(given: AwsConnection, service: str, region: str | None, sett
         config=settings,
     )
     return await context.__aenter__()
+
+
+async def signed(given: AwsConnection, service: str, region: str, method: str, url: str, body: bytes | None) -> dict[str, str]:
+    """The headers of Signature Version 4 for a request that no client of botocore's makes. Raises what botocore does where there are no
+    credentials. Signed are the host, the path, the query and the body, and none of the headers that a proxy may change."""
+    if given.access_key_id is not None:
+        credentials: Any = Credentials(given.access_key_id, given.secret_access_key, given.session_token)
+    else:
+        found = await AioSession(profile=given.profile).get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        frozen = await found.get_frozen_credentials()
+        credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+    request = AWSRequest(method=method, url=url, data=body or b"")
+    SigV4Auth(credentials, service, region).add_auth(request)
+    return {name: str(value) for name, value in request.headers.items()}
 
 
 def endpoint_of(given: AwsConnection, service: str) -> str | None:

@@ -25,6 +25,7 @@ class ResourceMissing(LookupError):  # noqa: N818 - named for what happened
 # that is not there.
 INTEGRATIONS: dict[str, str] = {
     "http:invoke": "express.tasks.http:bind",
+    "apigateway:invoke": "express.tasks.http.gateway:bind",
     "express:kafka": "express.tasks.kafka:bind",
     "express:redis": "express.tasks.redis:bind",
     "express:queue": "express.tasks.queue:bind",

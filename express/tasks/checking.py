@@ -35,6 +35,10 @@ def _problems(state: Task, asked: Resource) -> Iterator[Problem]:
 
     if asked.service.startswith("express:"):
         check = own.check
+    elif asked.name == "apigateway:invoke":
+        from express.tasks.http import gateway
+
+        check = gateway.check
     elif asked.service.startswith("aws-sdk:"):
         check = aws_sdk.check
     elif asked.service in aws_optimised.SERVICES:

@@ -17,10 +17,14 @@ from express.config import load, reachable
 from express.connections import problems
 from express.errors import DefinitionError
 from express.executor import Executor
+from express.language.http_tasks import FIELDS
 from express.language.resources import OWN
 from express.options import Connection, KafkaConnection, QueueConnection, RedisConnection
 from express.outcome import Outcome
 from express.queue import Queue
+from express.tasks import INTEGRATIONS
+from express.tasks.aws_optimised import SERVICES
+from express.tasks.http import gateway
 from express.tasks.redis import COMMANDS, shown
 from express.tasks.warming import warm
 from tests.brokers.kafka_bed import Kafka
@@ -153,6 +157,18 @@ def test_the_page_s_configuration_goes_with_its_workflow(tmp_path: Path) -> None
         for match in re.finditer(r"^\| `(\w+:\w+)` \| ([^|]*) \|", page, re.MULTILINE)
     }
     assert table == {task: {*needed, *others} - {"Connection"} for task, (needed, others) in OWN.items()}
+
+
+def test_the_table_of_all_tasks_has_every_resource_and_every_field() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text().partition("## Every Task in one table")[2].partition("## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `arn:")]
+    fields = {match: set(re.findall(r"`(\w+)`", row[1])) for row in rows for match in re.findall(r"`arn:\w+:\w+:::([\w:-]+)", row[0])}
+    for task, (needed, others) in OWN.items():
+        assert fields[task] == {*needed, *others}
+    assert fields["apigateway:invoke"] == set(gateway.FIELDS)
+    assert fields["http:invoke"] == set(FIELDS)
+    own = {name.rpartition(":")[2] if name.startswith("express") else name for name in INTEGRATIONS if name not in SERVICES}
+    assert own - {"aws-sdk"} <= {task if task in INTEGRATIONS else task.partition(":")[0] for task in fields}
 
 
 # --- queue:send -------------------------------------------------------------------------------------------------------------------

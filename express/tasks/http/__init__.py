@@ -65,6 +65,7 @@ def _sentence(error: StateError) -> str:
 class Http(Integration):
     """The binding. ``parameters``: what the definition says of every request."""
 
+    signs = False  # whether ``_signed`` is asked
     reads_only = True  # for the compiler: a payload is neither changed nor kept nor given back
 
     def __init__(self, resource: str, connections: Mapping[str, HttpConnection], parameters: Any = None) -> None:
@@ -80,6 +81,8 @@ class Http(Integration):
         connection, head = self._known or self._begun(payload)
         given = payload.get("RequestBody")
         body = requests.body(given, head)
+        if self.signs:
+            head = await self._signed(head, body, payload, call)
         pools = pool(call, Pools)
         through = pools.of(connection)
         task = asyncio.current_task()
@@ -105,6 +108,10 @@ class Http(Integration):
                 arn = arn or given[field].get("ConnectionArn")
         connection = self.connection(arn)
         return connection, requests.head(given, connection)
+
+    async def _signed(self, head: Head, body: bytes | None, given: Any, call: Call) -> Head:
+        """The request with what proves who sends it, made from all of it."""
+        raise NotImplementedError
 
     def result(self, value: Answer) -> Any:
         """Nobody else has what was just decoded; only what is not surely small enough is measured."""
