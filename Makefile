@@ -6,8 +6,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# Two at a time: with more than there are cores, timing is tested and not the code. WORKERS=0 for one after the other.
-WORKERS ?= 2
+# Three at a time: of two of them, one mostly waits for a broker. WORKERS=0 for one after the other.
+WORKERS ?= 3
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PARALLEL
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -78,7 +78,8 @@ class Blame:
             # What was to be measured later fails first
             place = _first_too_large(line, line.owed, head.tb_frame.f_locals["data"])
             error = too_large(place.name)
-            line = msgspec.structs.replace(line, place=msgspec.structs.replace(place, left=True), uses=(), queries=())
+            left = line.place.left or place.number != line.place.number  # what is recorded is measured before it is left
+            line = msgspec.structs.replace(line, place=msgspec.structs.replace(place, left=left), uses=(), queries=())
         failure = self._failure(error, execution, line)
         if failure is None:
             self._note(error)

@@ -237,10 +237,13 @@ def test_an_execution_that_runs_out_of_time_has_timed_out_where_it_was(compiled:
 
 def test_an_output_over_the_limit_fails_the_state_that_made_it(compiled: Compiled) -> None:
     definition = machine(A=pass_(), B=pass_(Parameters={"a.$": "$.x", "b.$": "$.x"}), C=pass_(), D=pass_())
-    found = visits(compiled(definition, trace=True), {"x": "x" * 200_000})
+    program = compiled(definition, trace=True)
+    found = visits(program, {"x": "x" * 200_000})
     assert [(visit.name, visit.status, visit.error) for visit in found] == [
         ("A", "SUCCEEDED", None), ("B", "FAILED", "States.DataLimitExceeded"),
     ]  # fmt: skip
+    assert program.metrics is not None
+    assert [program.metrics.entries(number) for number in range(4)] == [1, 1, 0, 0]
 
 
 async def test_executions_of_one_program_are_recorded_apart(compiled: Compiled) -> None:

@@ -125,11 +125,11 @@ async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
 @pytest.mark.uvloop_only
 async def test_shards_are_shared_evenly_by_whoever_is_there_and_nothing_is_run_twice(tmp_path: Path) -> None:
     stream = Stream(4)
-    one = await Worker(modelled(stream, tmp_path, lease=0.6)).start()
+    one = await Worker(modelled(stream, tmp_path, lease=1.5)).start()
     assert one.shards == [0, 1, 2, 3]
     for shard in range(4):
         stream.put(shard, *numbered(10, 100 * shard))
-    two = await Worker(modelled(stream, tmp_path, lease=0.6)).start()
+    two = await Worker(modelled(stream, tmp_path, lease=1.5)).start()
     await until(lambda: len(one.shards) == len(two.shards) == 2)
     assert sorted(one.shards + two.shards) == [0, 1, 2, 3]
     for shard in range(4):
