@@ -9,7 +9,7 @@ from typing import Any
 
 from express.runtime.jsonata import UNDEFINED, Query
 from express.runtime.jsonata_of_aws import Complaint
-from express.runtime.jsonata_paths import MOST_ITEMS, too_many, unwrapped
+from express.runtime.jsonata_paths import MOST_ITEMS, member, too_many, unwrapped
 from express.runtime.jsonata_texts import encode_url, encode_url_component, pad
 from express.runtime.jsonata_values import LONGEST_TEXT, SAFE, json, number, out_of_range, text, too_long, truth
 
@@ -328,22 +328,7 @@ def _keys(value: Any, found: dict[str, None]) -> None:
 
 def looked_up(value: Any, name: Any, query: Query) -> Any:
     _text(name, "lookup", 2, query)
-    if value.__class__ is dict:
-        return UNDEFINED if name is UNDEFINED else value.get(name, UNDEFINED)
-    if value.__class__ is list and name is not UNDEFINED:
-        return unwrapped(_looked_up(value, name))
-    return UNDEFINED
-
-
-def _looked_up(items: list[Any], name: str) -> list[Any]:
-    found: list[Any] = []
-    for item in items:
-        inner = item.get(name, UNDEFINED) if item.__class__ is dict else _looked_up(item, name) if item.__class__ is list else UNDEFINED
-        if inner.__class__ is list:
-            found.extend(inner)
-        elif inner is not UNDEFINED:
-            found.append(inner)
-    return found
+    return UNDEFINED if name is UNDEFINED else member(value, name)
 
 
 def merged(value: Any, query: Query) -> Any:

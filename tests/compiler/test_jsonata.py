@@ -282,7 +282,7 @@ def test_lists_that_are_in_each_other_many_times_are_compared_at_once() -> None:
     assert answer(f"{many} = {many}", list(range(20_000))) == {"result": True}
 
 
-@pytest.mark.parametrize("path", ["$x.a", "$x.a.b", "$x.a[0]", "$x.a[0].b", "$x.a[b].c"])
+@pytest.mark.parametrize("path", ["$x.a", "$lookup($x, 'a')", "$x.a.b", "$x.a[0]", "$x.a[0].b", "$x.a[b].c"])
 @pytest.mark.parametrize("item", [1, {"a": [1, 2]}])
 def test_steps_through_lists_that_are_in_each_other_many_times_have_a_bound(path: str, item: Any) -> None:
     text = f"($x := $map($states.input, function($y){{ $states.input }}); {path})"
