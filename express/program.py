@@ -7,6 +7,7 @@ import linecache
 import os
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -24,9 +25,11 @@ from express.observers.metrics import BOUNDS, WorkflowMetrics
 from express.observers.recording import Recording
 from express.options import Connection
 from express.outcome import Outcome
+from express.runtime import jsonata_apart
 from express.runtime.context import ROLE, Execution, Recorded
 from express.runtime.decoding import whole
 from express.runtime.failures import StateError
+from express.runtime.jsonata_library import LibraryQuery
 from express.runtime.limits import EXECUTION_SECONDS, PAYLOAD
 from express.runtime.values import adopt, dumps
 from express.tasks import Binding, ResourceMissing, bind, checking
@@ -85,6 +88,13 @@ class Program:
         self.anonymous = module.anonymous and not module.reveals_input and not trace
         self._blames: list[Blame] = []
         self.evaluate: Callable[[Any, Execution], Any] = self._load(module)
+        self._grows = any(isinstance(each, LibraryQuery) and each.grows for each in module.objects.values())
+
+    def warm(self) -> None:
+        """Makes what the first events would otherwise wait for; may take a second. JSONata that may outgrow a process needs one."""
+        if self._grows:
+            with suppress(OSError, jsonata_apart.Gone):  # the expressions say so themselves, if they come to need it
+                jsonata_apart.begin()
 
     @cached_property
     def process(self) -> Callable[[bytes, Execution | None], bytes]:

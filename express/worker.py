@@ -249,6 +249,8 @@ class Worker:
         from express.tasks.warming import warm
 
         programs = [part.program for part in self.parts if isinstance(part.program, Program)]
+        for program in programs:
+            await asyncio.get_running_loop().run_in_executor(None, program.warm)
         await warm(self._executor, (binding for program in programs for binding in program.bindings))
 
     async def _serve(self) -> None:

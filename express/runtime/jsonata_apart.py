@@ -1,7 +1,7 @@
 """Expressions whose values may outgrow any process are evaluated in another one, which may run out of memory, stack or time and be killed.
 
-There is one such process (``jsonata_process``), made when it is first needed and anew after it has died. It gets questions on its standard
-input and answers on its standard output, each with its length before it, and ends when its input does.
+There is one such process (``jsonata_process``), made by ``begin`` or when it is first needed, and anew after it has died. It gets questions
+on its standard input and answers on its standard output, each with its length before it, and ends when its input does.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
-
-from express.runtime.values import dumps
+from express.runtime.values import dumps, loads
 
 PROGRAM = Path(__file__).with_name("jsonata_process.py")
 PROCESSOR_SECONDS = 0.5  # for one answer; the library's own budget ends most evaluations long before
@@ -105,6 +103,14 @@ _lock = threading.Lock()
 _process: _Process | None = None
 
 
+def begin() -> None:
+    """Makes the process now, so that no event waits for it. OSError or Gone where that cannot be."""
+    global _process
+    with _lock:
+        if _process is None:
+            _process = _Process()
+
+
 def evaluate(text: str, field: str, source: str, document: dict[str, Any]) -> tuple[bool, Any]:
     """Whether an expression has a value, and the value, or else the cause of the failure. Raises Gone, or OSError without a process."""
     global _process
@@ -120,7 +126,7 @@ def evaluate(text: str, field: str, source: str, document: dict[str, Any]) -> tu
                 _process = None
             raise
     kind, found = answer[:1], answer[1:]
-    return kind == VALUE, orjson.loads(found) if kind == VALUE else found.decode("utf-8", "surrogatepass")
+    return kind == VALUE, loads(found) if kind == VALUE else found.decode("utf-8", "surrogatepass")
 
 
 def _end() -> None:

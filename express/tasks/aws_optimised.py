@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import orjson
-
 from express.options import AwsConnection, Connection
 from express.runtime.failures import StateError
 from express.runtime.suspensions import Call
+from express.runtime.values import loads
 from express.tasks import ResourceMissing, aws_models
 from express.tasks.aws_clients import HEADERS
 from express.tasks.aws_errors import Style
@@ -132,7 +131,7 @@ class InvokeModel(Operation):
     def _response(self, answer: dict[str, Any]) -> Any:
         body, kind = answer["body"], answer.get("contentType", "application/json")
         try:
-            body = orjson.loads(body)
+            body = loads(body)
         except ValueError:
             body = aws_models.blob(body)
         return {"Body": body, "ContentType": kind}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import express
 from express.runtime import jsonata_apart
 from express.runtime.failures import StateError
 from express.runtime.jsonata_library import ENDLESS, LibraryQuery
@@ -25,13 +26,14 @@ def evaluate(text: str, **document: Any) -> Any:
         ("$$.a", None),
         ("$$.n", 2**53 - 1),
         ("$$.x * 2", 3.0),
+        ("$$.long", 123_456_789_012_345_678_901_234_567_890),
         ("$$.t & 'é\\u0000'", "a\nbé\x00"),
         ("($f := function($n){ $n = 0 ? 0 : 1 + $f($n - 1) }; $f(2000))", 2_000),
         ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
     ],
 )
 def test_the_answer_is_the_same(text: str, wanted: Any) -> None:
-    assert evaluate(text, a=None, n=2**53 - 1, x=1.5, t="a\nb") == wanted
+    assert evaluate(text, a=None, n=2**53 - 1, x=1.5, t="a\nb", long=123_456_789_012_345_678_901_234_567_890) == wanted
 
 
 def test_so_is_the_failure() -> None:
@@ -110,3 +112,20 @@ def test_a_fork_has_a_process_of_its_own() -> None:
     jsonata_apart._after_fork()  # what happens in the child
     assert jsonata_apart._process is None
     assert evaluate("2 + 2") == 4
+
+
+def test_a_program_that_may_need_the_process_has_it_before_the_first_event() -> None:
+    def program(output: str) -> express.Program:
+        return express.compile(
+            {"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": output, "End": True}}}
+        )
+
+    jsonata_apart._end()
+    program("{% $states.input.x %}").warm()
+    assert jsonata_apart._process is None
+    endless = program("{% ($f := function($n){ $n = 0 ? 'done' : $f($n - 1) }; $f($states.input)) %}")
+    endless.warm()
+    made = jsonata_apart._process
+    assert made is not None
+    assert endless.run(3).output == "done"
+    assert jsonata_apart._process is made
