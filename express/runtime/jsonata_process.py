@@ -7,10 +7,14 @@ packages around that, which would import all of it, are empty here.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
-MEMORY = 1 << 30  # bytes of addresses
+MEMORY = 512 << 20  # bytes beyond what it needs to begin with
+SHARE = 4  # of a container's memory it gets one in so many: where that is used up, the whole container may be ended
+CONTAINER = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 STACK = 256 << 20  # bytes: functions in functions in functions are freed one inside the other
 DEPTH = 10_000  # evaluations in evaluations, about 3,000 calls in calls
 LONGEST = 8 << 20  # bytes of an answer
@@ -22,6 +26,27 @@ def _alone() -> None:
     for name, directory in (("express", root), ("express.runtime", root / "runtime")):
         module = sys.modules[name] = ModuleType(name)
         module.__path__ = [str(directory)]
+
+
+def allowance(limits: Sequence[Path] = CONTAINER) -> int:
+    """Bytes that evaluations may take. ``limits``: files that say how much this container may have, if they exist."""
+    most = MEMORY
+    for each in limits:
+        with suppress(OSError, ValueError):  # no container, or "max"
+            most = min(most, int(each.read_text()) // SHARE)
+    return most
+
+
+def _bound() -> None:
+    """The system's limits, and that it ends this process first where memory runs out all the same."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, ValueError):  # a system that has other bounds
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + allowance()
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _serve() -> None:
@@ -40,6 +65,7 @@ def _serve() -> None:
         answers.write(length.pack(len(found)) + found)
         answers.flush()
 
+    _bound()
     answer(jsonata_apart.READY)
     while header := questions.read(length.size):
         text, field, source, document = decode(questions.read(length.unpack(header)[0]))
@@ -60,16 +86,11 @@ def _serve() -> None:
 
 
 def _main() -> None:
-    import resource
     import threading
 
     _alone()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with suppress(ValueError):
         threading.stack_size(STACK)
-    except (OSError, ValueError):  # a system that has other bounds
-        pass
     thread = threading.Thread(target=_serve)
     thread.start()
     thread.join()

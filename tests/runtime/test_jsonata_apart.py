@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import express
 from express.runtime import jsonata_apart
 from express.runtime.failures import StateError
 from express.runtime.jsonata_library import ENDLESS, LibraryQuery
+from express.runtime.jsonata_process import MEMORY, allowance
 
 pytestmark = pytest.mark.uvloop_only
 
@@ -129,3 +132,24 @@ def test_a_program_that_may_need_the_process_has_it_before_the_first_event() -> 
     assert made is not None
     assert endless.run(3).output == "done"
     assert jsonata_apart._process is made
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"), [("536870912\n", 128 << 20), ("max\n", MEMORY), ("9223372036854771712\n", MEMORY), (None, MEMORY)]
+)
+def test_in_a_container_it_may_take_a_quarter_of_the_memory(tmp_path: Path, said: str | None, wanted: int) -> None:
+    limit = tmp_path / "memory.max"
+    if said is not None:
+        limit.write_text(said)
+    assert allowance([limit]) == wanted
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="needs Linux")
+def test_it_is_bounded_and_goes_first_where_memory_runs_out() -> None:
+    jsonata_apart.begin()
+    assert jsonata_apart._process is not None
+    process = Path(f"/proc/{jsonata_apart._process.pid}")
+    (limit,) = (line.split()[3] for line in (process / "limits").read_text().splitlines() if line.startswith("Max address space"))
+    size = int((process / "statm").read_text().split()[0]) * resource.getpagesize()
+    assert size < int(limit) <= size + MEMORY
+    assert (process / "oom_score_adj").read_text() == "1000\n"
