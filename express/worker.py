@@ -250,7 +250,7 @@ class Worker:
 
         programs = [part.program for part in self.parts if isinstance(part.program, Program)]
         for program in programs:
-            await asyncio.get_running_loop().run_in_executor(None, program.warm)
+            await asyncio.to_thread(program.warm)
         await warm(self._executor, (binding for program in programs for binding in program.bindings))
 
     async def _serve(self) -> None:

@@ -100,6 +100,8 @@ class Serving:
         """Connects what takes events, listens; returns the URL. Raises ConnectionFailed with one sentence."""
         self.broken = asyncio.get_running_loop().create_future()
         limits = self._settings.limits
+        for program in list(self.machines.programs()):
+            await asyncio.to_thread(program.warm)
         await warm(executor, self.switchboard.bindings)
         self.machines.accepted = lambda program: self._warm(executor, program)
         for outbox in self._all():
@@ -122,7 +124,11 @@ class Serving:
             self.broken.set_exception(error)
 
     def _warm(self, executor: Executor, program: Program) -> None:
-        task = asyncio.create_task(warm(executor, program.bindings))
+        async def warmed() -> None:
+            await asyncio.to_thread(program.warm)
+            await warm(executor, program.bindings)
+
+        task = asyncio.create_task(warmed())
         self._warming.add(task)
         task.add_done_callback(self._warming.discard)
 
