@@ -70,7 +70,12 @@ TOGETHER = {
     "tests/consumers/test_sqs": "aws",
     "tests/sinks/test_redrive.py": "aws",
     "tests/sinks/test_sqs.py": "aws",
+    "tests/tasks/test_aws.py": "aws",
 }
+
+
+def _group(path: str) -> str | None:
+    return next((group for place, group in TOGETHER.items() if path.startswith(place)), None)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -80,7 +85,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByServer(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return next((group for place, group in TOGETHER.items() if path.startswith(place)), path)
+            return _group(path) or path
 
     return ByServer(config, log)
 
@@ -90,6 +95,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long fault runs are for `make chaos`. Files that take minutes come first, so that no parallel worker is left alone with one."""
+    brokers = {item.nodeid.partition("::")[0] for item in items if "kafka_session" in getattr(item, "fixturenames", ())}
+    if alone := sorted(path for path in brokers if _group(path) is None):
+        raise pytest.UsageError(f"{', '.join(alone)}: expected in TOGETHER (tests/conftest.py), or its worker starts a broker of its own")
     for item in items:
         if item.get_closest_marker("chaos") and not os.environ.get("EXPRESS_CHAOS"):
             item.add_marker(pytest.mark.skip(reason="a long fault run: make chaos"))
