@@ -2,7 +2,7 @@
 # The first verb makes .venv and installs into it; later ones only when pyproject.toml changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench chaos fuzz clean test-other-pythons
+.PHONY: help demo test lint format bench chaos fuzz clean
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,7 +36,7 @@ demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no br
 
 test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
 	@failed=0; \
-	$(MAKE) --no-print-directory test-other-pythons || failed=1; \
+	.ci/other-pythons $(BIN)/python || failed=1; \
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
@@ -103,8 +103,3 @@ $(VENV)/.fuzz: pyproject.toml
 	@touch $(VENV)/.runtime $(VENV)/.dev $@
 
 comma := ,
-
-# Every other supported Python that is installed runs the suite too, without the tests that need a broker or install things:
-# those would tell nothing new about an interpreter. One venv each, like the main one.
-test-other-pythons: $(VENV)/.dev
-	@.ci/other-pythons $(BIN)/python

@@ -232,8 +232,11 @@ def _first_too_large(line: Line, owed: Place, data: Any) -> Place:
 def _entered(line: Line) -> tuple[int, ...]:
     """The states passed before the failure of ``line``. What a state gave may be measured later than where it was left: those that
     the data has gone through since then were not entered."""
-    number = line.place.number
-    return line.passed[: line.passed.index(number) + 1] if line.place.left and number in line.passed else line.passed
+    number, passed = line.place.number, line.passed
+    if line.place.left:
+        known = [place for place, state in enumerate(passed) if state in (number, ~number)]
+        passed = passed[: known[-1] + 1] if known else ()  # counted with all before it
+    return tuple(state for state in passed if state >= 0)
 
 
 def _query(entry: TracebackType) -> Query | None:

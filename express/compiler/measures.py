@@ -51,8 +51,7 @@ class Measures:
         """A state ends. ``quick``: it usually takes less than the first bound."""
         if not self.on:
             return
-        if quick:
-            self._unit.source.passed = (*self._unit.source.passed, number)
+        self._unit.source.passed = (*self._unit.source.passed, number if quick else ~number)
         counts, total = self._cells("seconds", number, name)
         source = self._unit.source
         source.line("left = clock()")
@@ -79,7 +78,7 @@ class Measures:
 
     def handed_on(self) -> None:
         """The way goes on outside this function, or after a wait."""
-        if self.on and self._unit.source.passed:
+        if self.on and any(number >= 0 for number in self._unit.source.passed):
             self._passage(started=False, succeeded=False)
 
     def end(self) -> None:
@@ -108,7 +107,7 @@ class Measures:
 
     def _passage(self, *, started: bool, succeeded: bool) -> None:
         source = self._unit.source
-        passage = source.passed, started, succeeded
+        passage = tuple(number for number in source.passed if number >= 0), started, succeeded
         if passage not in self.passages:
             self.passages[passage] = len(self.passed)
             self.passed.append(0)

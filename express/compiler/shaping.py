@@ -79,11 +79,11 @@ def received(facts: Facts, path: Path | None, scope: data.Scope) -> int:
     return facts.bound if path == ROOT else 2 if path is None else bound(path, facts.bound, scope.variables)
 
 
-def narrow(frame: Frame, path: Path | None, scope: data.Scope, field: str) -> None:
+def narrow(frame: Frame, state: State, path: Path | None, scope: data.Scope, field: str) -> None:
     """InputPath or OutputPath: the data becomes the part of it that the path selects."""
     if path == ROOT:
         return
-    settle(frame)
+    settle(frame, left=frame.facts.owed is not state)  # its own, too: ResultPath may have made it larger
     if path is None:
         frame.source.line("data = {}")
         frame.facts = Facts(bound=2, own=True, exclusive=True, fields=frozenset())

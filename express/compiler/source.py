@@ -45,9 +45,9 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of generated code, as ``blame`` needs it. ``passed`` are states before it that are left but not yet counted, ``queries`` the
-    names of the JSONata expressions that it evaluates, or a part of; ``owed``: the state whose output is yet to be measured; ``grown``:
-    those that have set a field of the data since then, and which."""
+    """One line of generated code, as ``blame`` needs it. ``passed`` are states before it that are left but not yet counted (``~number``:
+    one among them that has counted itself), ``queries`` the names of the JSONata expressions that it evaluates, or a part of; ``owed``: the
+    state whose output is yet to be measured; ``grown``: those that have set a field of the data since then, and which."""
 
     place: Place
     uses: tuple[Use, ...] = ()

@@ -77,7 +77,7 @@ def _put(frame: Frame, state: Pass, scope: data.Scope) -> assigning.Assigned:
         shaping.put(frame, state, state.result_path, result)
     frame.traces.note("afterResultPath")
     shaping.limit(frame, state)
-    shaping.narrow(frame, state.output_path, scope, "OutputPath")
+    shaping.narrow(frame, state, state.output_path, scope, "OutputPath")
     return assigned
 
 
@@ -107,9 +107,9 @@ def _passed(frame: Frame, state: Pass, scope: data.Scope) -> Result:
 
 def _succeed(frame: Frame, state: Succeed) -> Following:
     scope = shaping.begin(frame, state)
-    shaping.narrow(frame, state.input_path, scope, "InputPath")
+    shaping.narrow(frame, state, state.input_path, scope, "InputPath")
     shaping.output(frame, state, state.output, scope)
-    shaping.narrow(frame, state.output_path, scope, "OutputPath")
+    shaping.narrow(frame, state, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
     shaping.leave(frame, state, None)
     return None
@@ -134,7 +134,7 @@ def _fail(frame: Frame, state: Fail) -> Following:
 
 def _choice(frame: Frame, state: Choice) -> Following:
     scope = shaping.begin(frame, state)
-    shaping.narrow(frame, state.input_path, scope, "InputPath")
+    shaping.narrow(frame, state, state.input_path, scope, "InputPath")
     conditions: choice.Queries | choice.Conditions
     if state.jsonata:
         conditions = choice.Queries(state.rules, scope)
@@ -177,7 +177,7 @@ def _chosen(frame: Frame, state: Choice, scope: data.Scope, way: Rule | Choice, 
     later = (way.output, state.output_path)
     assigned = assigning.assign(frame, state, way.assign, scope, frame.facts.bound, later=later, field=f"{place}Assign")
     shaping.output(frame, state, way.output, scope, field=f"{place}Output")
-    shaping.narrow(frame, state.output_path, scope, "OutputPath")
+    shaping.narrow(frame, state, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
     assigning.commit(frame, assigned)
     shaping.leave(frame, state, target)
@@ -187,12 +187,12 @@ def _wait(frame: Frame, state: Wait) -> Following:
     shaping.settle(frame)
     frame.measures.entered(frame.unit.numbers[state.location])
     scope = shaping.begin(frame, state)
-    shaping.narrow(frame, state.input_path, scope, "InputPath")
+    shaping.narrow(frame, state, state.input_path, scope, "InputPath")
     frame.source.statement("await ", call("sleep", frame.unit.execution(), _seconds(frame, state, scope)))
     later = (state.output, state.output_path)
     assigned = assigning.assign(frame, state, state.assign, scope, frame.facts.bound, later=later)
     shaping.output(frame, state, state.output, scope)
-    shaping.narrow(frame, state.output_path, scope, "OutputPath")
+    shaping.narrow(frame, state, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
     assigning.commit(frame, assigned)
     shaping.leave(frame, state, state.next)

@@ -60,7 +60,7 @@ def write(frame: Frame, state: Fallible) -> None:
         shaping.limit(frame, state, now=guarded)
 
     failures.write(frame, state, scope, tried)
-    shaping.narrow(frame, state.output_path, scope, "OutputPath")
+    shaping.narrow(frame, state, state.output_path, scope, "OutputPath")
     shaping.limit(frame, state)
     assigning.commit(frame, assigned)
     shaping.leave(frame, state, state.next)

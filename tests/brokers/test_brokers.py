@@ -32,15 +32,6 @@ def test_commits_are_read_back_with_their_metadata(kafka: Kafka) -> None:
     assert kafka.committed(group, topic, [0, 1]) == {0: (1, "a map")}
 
 
-def test_what_was_written_survives_a_restart(kafka: Kafka) -> None:
-    topic = kafka.topic()
-    kafka.produce(topic, [(None, b"before")])
-    kafka.stop()
-    kafka.start()
-    kafka.produce(topic, [(None, b"after")])
-    assert [record.value for record in kafka.read(topic)] == [b"before", b"after"]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
 def test_a_process_of_the_bed_ends_with_its_parent_even_when_that_is_killed(project: Path) -> None:
     starter = (

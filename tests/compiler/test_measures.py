@@ -167,3 +167,22 @@ def test_a_state_that_is_measured_late_is_the_last_that_was_entered(compiled: Co
     program = compiled(definition)
     assert failure(program, {"a": "x" * 200_000})[0] == "States.DataLimitExceeded"
     assert counts(program) == {"Grow": 1, "Look": 0, "End": 0}
+
+
+def test_a_task_that_is_measured_late_was_entered_and_what_came_before_it_too(compiled: Compiled) -> None:
+    definition = machine(
+        Before=pass_(Next="Work"),
+        Work=task("f", ResultSelector={"a.$": "$", "b.$": "$"}, Next="Look"),
+        Look=choice({"Variable": "$.c", "IsPresent": True, "Next": "End"}, default="End"),
+        End=pass_(),
+    )
+    for mode in ("inline", "thread"):  # counted with what it comes after, or by itself when it begins
+        program = compiled(definition, functions={"f": express.function("f", run=mode)(lambda event: "x" * 200_000)})
+        assert failure(program, {})[0] == "States.DataLimitExceeded"
+        assert counts(program) == {"Before": 1, "Work": 1, "Look": 0, "End": 0}
+
+
+def test_a_state_that_is_too_large_before_its_output_path_counts_as_entered(compiled: Compiled) -> None:
+    program = compiled(machine(A=pass_(ResultPath="$.o", OutputPath="$.o['x','y']")))
+    assert failure(program, {"x": "x" * 200_000})[0] == "States.DataLimitExceeded"
+    assert counts(program) == {"A": 1}

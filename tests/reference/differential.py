@@ -114,7 +114,7 @@ def _pair(
     except Exception as error:
         yield Difference(seed, "crashed", data, expected, f"{type(error).__name__}: {error}")
         return
-    if (outcome.status, outcome.error) != (expected.status, expected.error):
+    if outcome.status != expected.status or not same(expected.error, outcome.error):
         got = f"{outcome.status} {outcome.error} {outcome.cause} in {outcome.state}: {outcome.output}"
         yield Difference(seed, "ending", data, f"{expected.status} {expected.error} {expected.cause}: {expected.output}", got)
         return

@@ -13,8 +13,8 @@ from tests.reference import machines
 from tests.reference.differential import Tally, compare
 
 BATCHES = 10
-MACHINES = 51  # in a batch; `make fuzz` for more
-INPUTS = 10
+MACHINES = 26  # in a batch; `make fuzz` for more
+INPUTS = 20
 OURS = {"__main__", "campaign", "differential", "shrinking", "test_differential", "test_regressions"}  # these know Express
 
 tally = Tally()
