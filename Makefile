@@ -9,7 +9,6 @@ BIN := $(VENV)/bin
 # Three at a time: of two of them, one mostly waits for a broker. WORKERS=0 for one after the other.
 WORKERS ?= 3
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
-export PARALLEL
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of Pythons: each would compile every library anew where the environment forbids to keep the result.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,10 +34,12 @@ demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no br
 	    '  README.md                               the same over Kafka'
 
 test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
-	@failed=0; \
-	.ci/other-pythons $(BIN)/python || failed=1; \
+	@failed=0; others=$$(mktemp); \
+	nice .ci/other-pythons $(BIN)/python >"$$others" 2>&1 & running=$$!; \
+	trap 'kill $$running; rm -f "$$others"; exit 130' INT TERM; \
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) || failed=1; \
-	exit $$failed
+	wait $$running || failed=1; \
+	cat "$$others"; rm -f "$$others"; exit $$failed
 
 lint: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .
