@@ -51,7 +51,8 @@ class Server:
             }  # fmt: skip
             options = [f"-D{name}={value}" for name, value in settings.items()]
             jars = maven.jars(POM, "elasticmq")
-            command = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *options, "-cp", f"{jars}/*", "org.elasticmq.server.Main"]
+            java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            command = [*java, *options, "-cp", f"{jars}/*", "org.elasticmq.server.Main"]
         with (self.home / f"{self.kind}.log").open("ab") as log:
             self.process = start_tied(command, log)
         patience = time.monotonic() + START_SECONDS
