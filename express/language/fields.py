@@ -235,7 +235,7 @@ class Fields:
             self.error(name, f"expected a path such as $.order.total, found {shown(value)}")
             return None
         try:
-            return paths.parse(value)
+            return paths.parsed(value)
         except SyntaxProblem as problem:
             self.error(name, f"{shown(value)} is not a valid JSONPath: {problem}")
             return None

@@ -88,7 +88,7 @@ class Findings:
 def below(location: str, *parts: str | int) -> str:
     """The JSON pointer of something inside ``location``."""
     for part in parts:
-        if isinstance(part, str):
+        if isinstance(part, str) and not part.isidentifier():
             part = part.replace("~", "~0").replace("/", "~1")
             if not part.isprintable():
                 part = part.encode("unicode_escape").decode()  # one problem stays one line

@@ -6,6 +6,7 @@ A small recursive descent; only the parentheses of a filter recurse.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from express.language import filters
 from express.language.model import Descendants, Filter, Index, Name, Path, Segment, Slice, Union, Wildcard
@@ -30,6 +31,10 @@ def parse(text: str) -> Path:
     if scanner.peek():
         raise scanner.problem("expected the path to go on with '.' or '['")
     return Path(path.root, path.segments, text)
+
+
+# For the fields of a definition: it says the same paths over and over, and is read twice, to be checked and to be compiled
+parsed = lru_cache(maxsize=1024)(parse)
 
 
 def read(scanner: Scanner) -> Path:
@@ -203,6 +208,7 @@ def not_a_reference(path: Path) -> str | None:
 
 _SINGLE = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_BEYOND_NAMES = re.compile(r"[\[(\"]")
 _SEVERAL = "a path inside a filter must select one value: {} may select several values"
 _WORDS: dict[type, str] = {
     Slice: "a slice",
@@ -215,12 +221,16 @@ _WORDS: dict[type, str] = {
 
 def from_the_end(path: Path) -> int | None:
     """The first negative index that is written as such: AWS finds nothing there, though its library's later versions do."""
+    if "[" not in path.text:
+        return None
     negative = (segment.index for segment in path.segments if isinstance(segment, Index) and segment.index < 0)
     return None if _FROM_END.search(path.text) else next(negative, None)
 
 
 def wider(path: Path) -> str | None:
     """What of the path only Express takes, or AWS answers differently (docs/language.md, "Wider than AWS"); None for a portable path."""
+    if not _BEYOND_NAMES.search(path.text):
+        return None
     if from_the_end(path) is not None:
         return "negative index"
     for place, segment in enumerate(path.segments):

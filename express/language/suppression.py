@@ -61,7 +61,8 @@ def _comments(definition: Any) -> Iterator[tuple[str, str]]:
         if isinstance(states, dict):
             todo += [(below(location, "States", name), state) for name, state in states.items()]
         for field in ("ItemProcessor", "Iterator"):
-            todo.append((below(location, field), value.get(field)))
+            if field in value:
+                todo.append((below(location, field), value[field]))
         for field in ("Branches", "Retry", "Catch", "Choices"):
             entries = value.get(field)
             if isinstance(entries, list):

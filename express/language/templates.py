@@ -71,7 +71,7 @@ def dynamic(key: str, text: Any, location: str, findings: Findings) -> Path | Ca
         findings.error(location, f"{wanted}, found {shown(text)}")
         return None
     try:
-        expression = intrinsics.parse(text) if intrinsics.looks_like_one(text) else paths.parse(text)
+        expression = intrinsics.parse(text) if intrinsics.looks_like_one(text) else paths.parsed(text)
     except SyntaxProblem as problem:
         if (placeholder := substitutions.placeholder(text)) is not None:
             findings.error(below(location, key), f"the substitution {placeholder} has no value", UNRESOLVED)
