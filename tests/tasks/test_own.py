@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import express
@@ -29,6 +30,7 @@ from express.tasks.redis import COMMANDS, shown
 from express.tasks.warming import warm
 from tests.brokers.kafka_bed import Kafka
 from tests.brokers.redis_server import Server
+from tests.brokers.secured_kafka import PASSWORD, USER, SecuredKafka
 
 pytestmark = pytest.mark.uvloop_only
 NOBODY = "127.0.0.1:9"
@@ -348,6 +350,19 @@ def test_one_producer_serves_many_records_and_errors_have_kafka_s_names(kafka: K
 def test_what_is_no_topic_is_never_asked_for(topic: Any) -> None:
     outcome = ran("kafka:produce", {"Topic.$": "$", "Value": 1}, {"events": KafkaConnection(servers=(NOBODY,))}, topic)
     assert outcome.error == "States.Runtime"
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("security", ["SSL", "SASL_SSL"])
+def test_a_record_of_kafka_goes_over_a_secured_connection(secured_kafka: SecuredKafka, security: Any) -> None:
+    topic = secured_kafka.topic()
+    told = {"username": USER, "password": PASSWORD} if security == "SASL_SSL" else {}
+    known = KafkaConnection(servers=(secured_kafka.at(security),), security=security, ca=str(secured_kafka.authority.file), **told)
+    assert output(ran("kafka:produce", {"Topic": topic, "Value.$": "$"}, {"events": known}, "paid"))["Offset"] == 0
+    assert [written.value for written in secured_kafka.read(topic, 1)] == [b'"paid"']
+    stranger = msgspec.structs.replace(known, ca=str(secured_kafka.stranger.file))
+    refused = ran("kafka:produce", {"Topic": topic, "Value": 1}, {"events": stranger})
+    assert (refused.status, refused.error) == ("FAILED", "Kafka.ConnectionFailed"), refused
 
 
 def test_kafka_that_nobody_answers_for_is_a_failed_connection() -> None:
