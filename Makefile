@@ -35,7 +35,7 @@ demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no br
 
 test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
 	@failed=0; others=$$(mktemp); \
-	nice .ci/other-pythons $(BIN)/python >"$$others" 2>&1 & running=$$!; \
+	nice -n 5 .ci/other-pythons $(BIN)/python >"$$others" 2>&1 & running=$$!; \
 	trap 'kill $$running; rm -f "$$others"; exit 130' INT TERM; \
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) || failed=1; \
 	wait $$running || failed=1; \

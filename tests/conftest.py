@@ -78,6 +78,10 @@ TOGETHER = {
 }
 
 
+COMPUTING = ("tests/reference/", "tests/simulation/", "tests/fuzz/", "tests/conformance/", "tests/test_commits.py")
+SMALL = ("tests/compiler/", "tests/language/", "tests/runtime/", "tests/teststate/")
+
+
 def _group(path: str) -> str | None:
     return next((group for place, group in TOGETHER.items() if path.startswith(place)), None)
 
@@ -98,15 +102,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long fault runs are for `make chaos`. Files that take minutes come first, so that no parallel worker is left alone with one."""
+    """Long fault runs are for `make chaos`. What takes minutes comes first, so that no parallel worker is left alone with it; then what
+    computes long, as the others wait for brokers. Many small pieces that only compute come last: they fill what is left."""
     brokers = {item.nodeid.partition("::")[0] for item in items if "kafka_session" in getattr(item, "fixturenames", ())}
     if alone := sorted(path for path in brokers if _group(path) is None):
         raise pytest.UsageError(f"{', '.join(alone)}: expected in TOGETHER (tests/conftest.py), or its worker starts a broker of its own")
     for item in items:
         if item.get_closest_marker("chaos") and not os.environ.get("EXPRESS_CHAOS"):
             item.add_marker(pytest.mark.skip(reason="a long fault run: make chaos"))
-    long = {item.path for item in items if item.get_closest_marker("kafka_group") or item.get_closest_marker("installs")}
-    items.sort(key=lambda item: item.path not in long)
+    long = {item.path for item in items if _group(item.nodeid) or item.get_closest_marker("installs")}
+    items.sort(key=lambda item: (item.path not in long, not item.nodeid.startswith(COMPUTING), item.nodeid.startswith(SMALL)))
 
 
 def pytest_collection_finish() -> None:

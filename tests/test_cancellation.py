@@ -253,9 +253,16 @@ def test_a_failed_branch_cancels_kills_and_lets_go_of_what_runs_beside_it(tmp_pa
     free.set()
     for number in map(int, ids.read_text().split()):
         patience = time.monotonic() + 5
-        while Path(f"/proc/{number}").exists() and " Z " not in Path(f"/proc/{number}/stat").read_text():
+        while _lives(number):
             assert time.monotonic() < patience, "it goes on"
             time.sleep(0.01)
+
+
+def _lives(process: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 async def test_a_failing_iteration_stops_the_others_and_starts_no_more(runs: Runs) -> None:

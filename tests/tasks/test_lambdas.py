@@ -259,10 +259,10 @@ async def test_an_inline_function_has_task_errors_contexts_and_timeouts_too() ->
     binding = tasks.bind(f"{ARN}work", None, {"work": work})
 
     async def workflow(data: Any, execution: Execution) -> Any:
-        return call_inline(execution, binding, data, "Work", 1, 0.05)
+        return call_inline(execution, binding, data, "Work", 1, 0.5)
 
     async with Runs() as runs:
-        outcomes = [await runs.outcome(runs.start(workflow, event)) for event in (0, 0.1, "fails", "exits")]
+        outcomes = [await runs.outcome(runs.start(workflow, event)) for event in (0, 0.6, "fails", "exits")]
     assert [outcome.output or outcome.error for outcome in outcomes] == ["Work", "States.Timeout", "OutOfStock", "Runtime.ExitError"]
 
 
