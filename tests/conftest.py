@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,6 @@ TOGETHER = {
 }
 
 
-COMPUTING = ("tests/reference/", "tests/simulation/", "tests/fuzz/", "tests/conformance/", "tests/test_commits.py")
 SMALL = ("tests/compiler/", "tests/language/", "tests/runtime/", "tests/teststate/")
 
 
@@ -102,8 +102,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long fault runs are for `make chaos`. What takes minutes comes first, so that no parallel worker is left alone with it; then what
-    computes long, as the others wait for brokers. Many small pieces that only compute come last: they fill what is left."""
+    """Long fault runs are for `make chaos`. What takes minutes comes first, so that no parallel worker is left alone with it; then files
+    that wait among files that compute. Many small pieces that only compute come last: they fill what is left."""
     brokers = {item.nodeid.partition("::")[0] for item in items if "kafka_session" in getattr(item, "fixturenames", ())}
     if alone := sorted(path for path in brokers if _group(path) is None):
         raise pytest.UsageError(f"{', '.join(alone)}: expected in TOGETHER (tests/conftest.py), or its worker starts a broker of its own")
@@ -111,7 +111,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("chaos") and not os.environ.get("EXPRESS_CHAOS"):
             item.add_marker(pytest.mark.skip(reason="a long fault run: make chaos"))
     long = {item.path for item in items if _group(item.nodeid) or item.get_closest_marker("installs")}
-    items.sort(key=lambda item: (item.path not in long, not item.nodeid.startswith(COMPUTING), item.nodeid.startswith(SMALL)))
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int]:
+        first, last = item.path in long, item.nodeid.startswith(SMALL)
+        return not first, last, 0 if first or last else zlib.crc32(item.nodeid.partition("::")[0].encode())
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:
