@@ -139,7 +139,8 @@ def _bound(node: Jsonata, scope: data.Scope) -> tuple[str, Piece]:
 
 def _rewritten(node: Jsonata) -> str:
     """``$states`` is a member of the document. ``$$`` means nothing on AWS: it becomes a variable that nobody has set. Besides, what the
-    library does not know is written out: the context for functions without arguments, parentheses where it forgets its budgets."""
+    library does not know is written out: the context for functions without arguments, parentheses where it forgets its budgets, a sum
+    where it would take null for nothing."""
     text, nothing = node.text, "nothing"
     while f"${nothing}" in text:
         nothing += "_"
@@ -149,9 +150,14 @@ def _rewritten(node: Jsonata) -> str:
     for found in every:
         if isinstance(found, nodes.Variable):
             if found.name == "$":
-                edits[found.position] = [(2, f"${nothing}")]
+                edits.setdefault(found.position, []).append((2, f"${nothing}"))
             elif found.name == "states" and not own:
-                edits[found.position] = [(len("$states"), "$$.states")]
+                edits.setdefault(found.position, []).append((len("$states"), "$$.states"))
+        elif isinstance(found, nodes.Range):
+            if not isinstance(found.start, (nodes.Number, nodes.Chain)):
+                edits.setdefault(found.position, []).append((0, " + 0 "))
+            if not isinstance(found.stop, (nodes.Number, nodes.Chain)):
+                edits.setdefault(found.position + 2, []).append((0, " 0 + "))
         elif isinstance(found, nodes.Regex):
             edits[found.position + 1] = [(len(f"{found.pattern}/{found.flags}"), "/".join(of_rust(found.pattern, found.flags)))]
     for position in _without_arguments(every):

@@ -68,10 +68,11 @@ class Placeholder(msgspec.Struct, frozen=True):
 
 
 class Range(msgspec.Struct, frozen=True):
-    """``a..b`` inside an array constructor."""
+    """``a..b`` inside an array constructor; ``position`` of the dots."""
 
     start: Node
     stop: Node
+    position: int
 
 
 class Array(msgspec.Struct, frozen=True):

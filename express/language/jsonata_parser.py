@@ -598,7 +598,7 @@ _FROZEN: dict[str, Any] = {
     "regex": lambda draft: nodes.Regex(draft.value[0], draft.value[1], draft.position),
     "placeholder": lambda draft: nodes.Placeholder(),
     "position": lambda draft: nodes.Position(draft.value),
-    "range": lambda draft: nodes.Range(_frozen(draft.left), _frozen(draft.right)),
+    "range": lambda draft: nodes.Range(_frozen(draft.left), _frozen(draft.right), draft.position),
     "array": lambda draft: nodes.Array(_frozen_all(draft.extra)),
     "object": lambda draft: nodes.Object(_frozen_pairs(draft.extra)),
     "negation": lambda draft: nodes.Negation(_frozen(draft.left)),

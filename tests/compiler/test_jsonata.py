@@ -466,6 +466,23 @@ def test_functions_without_arguments_are_about_the_context(text: str, wanted: An
     assert answer(text, JOINS) == {"result": wanted}
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("[0..$states.input.m]", {"error": "T2002"}),
+        ("[$states.input.m..3]", {"error": "T2001"}),
+        ("[$states.input.no..3]", {"result": [[], 0]}),
+        ("[1..$states.input.no]", {"result": [[], 0]}),
+        ("[$states.input.one..'3' ~> $number]", {"result": [[1, 2, 3], 0]}),
+        ("[1 - 1..$states.input.one * 2]", {"result": [[0, 1, 2], 0]}),
+        ("[$states.input.x.**.y..2]", {"result": [[2], 0]}),
+    ],
+)
+def test_null_is_no_end_of_a_range_for_the_library(text: str, wanted: Any) -> None:
+    given = {"m": None, "one": 1, "x": {"y": 2}}
+    assert answer(f"[{text}, $count($states.input.**.zz)]", given) == wanted
+
+
 HARMLESS, HOSTILE = "name", "\"]'\n__import__('os').system('x')#{}\\\u2028"
 
 
