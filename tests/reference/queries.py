@@ -67,6 +67,15 @@ def _includes(self: Any, value: Any, items: Any) -> bool:
 
 
 Jsonata.evaluate_includes_expression = _includes
+_group = Jsonata.evaluate_group_expression
+
+
+def _grouped(self: Any, expression: Any, items: Any, environment: Any) -> Any:
+    """``{...}`` for each item: where there are none, JSONata puts one that is undefined into the array itself, which may be the input."""
+    return _group(self, expression, None if items == [] else items, environment)
+
+
+Jsonata.evaluate_group_expression = _grouped
 
 
 def is_query(value: Any) -> bool:
