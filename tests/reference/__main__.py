@@ -59,6 +59,8 @@ def compare_many(arguments: argparse.Namespace) -> int:
             if not console.is_terminal and number % 50 == 0:
                 print(f"{tally.pairs:,} pairs, {len(seeds)} seeds differ, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     report(tally, time.monotonic() - began, kinds)
+    if seeds:
+        print(f"seeds that differ: {' '.join(map(str, sorted(seeds)))}")
     for seed in seeds[:SHRUNK]:
         replay(seed, arguments.inputs)
     missing = {name: tally.features[name] for name in campaign.known_features() if tally.features[name] < arguments.least}
