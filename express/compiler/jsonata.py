@@ -139,8 +139,8 @@ def _bound(node: Jsonata, scope: data.Scope) -> tuple[str, Piece]:
 
 def _rewritten(node: Jsonata) -> str:
     """``$states`` is a member of the document. ``$$`` means nothing on AWS: it becomes a variable that nobody has set. Besides, what the
-    library does not know is written out: the context for functions without arguments, parentheses where it forgets its budgets, a sum
-    where it would take null for nothing."""
+    library does not know is written out: the context for functions without arguments, parentheses where it forgets its budgets, and in
+    ranges, where it ends a condition too early and takes null for nothing."""
     text, nothing = node.text, "nothing"
     while f"${nothing}" in text:
         nothing += "_"
@@ -154,10 +154,12 @@ def _rewritten(node: Jsonata) -> str:
             elif found.name == "states" and not own:
                 edits.setdefault(found.position, []).append((len("$states"), "$$.states"))
         elif isinstance(found, nodes.Range):
-            if not isinstance(found.start, (nodes.Number, nodes.Chain)):
-                edits.setdefault(found.position, []).append((0, " + 0 "))
-            if not isinstance(found.stop, (nodes.Number, nodes.Chain)):
-                edits.setdefault(found.position + 2, []).append((0, " 0 + "))
+            if not isinstance(found.start, nodes.Number):
+                edits.setdefault(found.begins, []).append((0, "("))
+                edits.setdefault(found.dots, []).append((0, ") + 0 "))
+            if not isinstance(found.stop, nodes.Number):
+                edits.setdefault(found.dots + 2, []).append((0, " 0 + ("))
+                edits.setdefault(found.ends, []).append((0, ")"))
         elif isinstance(found, nodes.Regex):
             edits[found.position + 1] = [(len(f"{found.pattern}/{found.flags}"), "/".join(of_rust(found.pattern, found.flags)))]
     for position in _without_arguments(every):

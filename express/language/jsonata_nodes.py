@@ -68,11 +68,13 @@ class Placeholder(msgspec.Struct, frozen=True):
 
 
 class Range(msgspec.Struct, frozen=True):
-    """``a..b`` inside an array constructor; ``position`` of the dots."""
+    """``a..b`` inside an array constructor, and where in the text it begins, where the dots are, where it ends."""
 
     start: Node
     stop: Node
-    position: int
+    begins: int
+    dots: int
+    ends: int
 
 
 class Array(msgspec.Struct, frozen=True):

@@ -194,12 +194,13 @@ class _Parser:
         items: list[_Draft] = []
         if not self._is("]"):
             while True:
+                begins = self.token.position
                 item = self.expression(0)
                 if self._is(".."):
-                    position = self.token.position
+                    dots = self.token.position
                     self._advance("..")
                     stop = self.expression(0)
-                    item = _over(_Draft("range", "..", position, item, stop), item, stop)
+                    item = _over(_Draft("range", (begins, dots, self.token.position), dots, item, stop), item, stop)
                 items.append(item)
                 if not self._is(","):
                     break
@@ -598,7 +599,7 @@ _FROZEN: dict[str, Any] = {
     "regex": lambda draft: nodes.Regex(draft.value[0], draft.value[1], draft.position),
     "placeholder": lambda draft: nodes.Placeholder(),
     "position": lambda draft: nodes.Position(draft.value),
-    "range": lambda draft: nodes.Range(_frozen(draft.left), _frozen(draft.right), draft.position),
+    "range": lambda draft: nodes.Range(_frozen(draft.left), _frozen(draft.right), *draft.value),
     "array": lambda draft: nodes.Array(_frozen_all(draft.extra)),
     "object": lambda draft: nodes.Object(_frozen_pairs(draft.extra)),
     "negation": lambda draft: nodes.Negation(_frozen(draft.left)),

@@ -475,6 +475,11 @@ def test_functions_without_arguments_are_about_the_context(text: str, wanted: An
         ("[1..$states.input.no]", {"result": [[], 0]}),
         ("[$states.input.one..'3' ~> $number]", {"result": [[1, 2, 3], 0]}),
         ("[1 - 1..$states.input.one * 2]", {"result": [[0, 1, 2], 0]}),
+        ("[-$states.input.one..-$states.input.one]", {"result": [[-1], 0]}),
+        ("[1..$states.input.one ? 2 : 3]", {"result": [[1, 2], 0]}),
+        ("[0..null]", {"error": "T2002"}),
+        ("[0..($states.input.m)]", {"error": "T2002"}),
+        ("[0..$y := 1]", {"result": [[0, 1], 0]}),
         ("[$states.input.x.**.y..2]", {"result": [[2], 0]}),
     ],
 )
