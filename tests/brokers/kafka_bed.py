@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiokafka
@@ -37,6 +38,16 @@ class Written(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: dict[str, bytes]
+
+
+def _await_standstill(process: int) -> None:
+    """A thread on another processor may go on for a moment after the signal; where /proc tells, it is waited for."""
+    patience = time.monotonic() + 5
+    while time.monotonic() < patience:
+        states = {stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{process}/task").glob("*/stat")}
+        if states <= {"T"}:
+            return
+        time.sleep(0.005)
 
 
 def _written(record: Any) -> Written:
@@ -95,6 +106,8 @@ class Kafka:
             pytest.skip("needs a broker of its own to freeze")
         for node in self.cluster.nodes:
             os.kill(node.process.pid, signal.SIGSTOP)
+        for node in self.cluster.nodes:
+            _await_standstill(node.process.pid)
         try:
             yield
         finally:
