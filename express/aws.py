@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Iterable, Sequence
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +18,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound
 
 from express.addresses import Address
+from express.aws_loader import loader
 from express.errors import ConnectionFailed
 from express.options import AwsConnection, Connection
 
@@ -83,19 +83,13 @@ def task_settings(seconds: float) -> AioConfig:
     )
 
 
-@cache
-def _loader() -> Any:
-    """What has read models so far: a second client of a service takes a fifth of the time."""
-    return AioSession().get_component("data_loader")
-
-
-async def client_of(given: AwsConnection, service: str, region: str | None, settings: AioConfig, loader: Any = None) -> Any:
-    """A client of a service, to be closed by ``close``. Raises what botocore does. ``loader``: botocore's, which keeps what it has read."""
+async def client_of(given: AwsConnection, service: str, region: str | None, settings: AioConfig) -> Any:
+    """A client of a service, to be closed by ``close``. Raises what botocore does."""
     for name in ("botocore", "aiobotocore"):  # where they found credentials is of interest to who debugs them
         if logging.getLogger(name).level == logging.NOTSET:
             logging.getLogger(name).setLevel(logging.WARNING)
     session = AioSession(profile=given.profile)
-    session.register_component("data_loader", loader or _loader())
+    session.register_component("data_loader", loader())
     url = endpoint_of(given, service)
     if url is not None and service == "s3":
         # a bucket's name is no part of the host's: only AWS's own hosts have it there

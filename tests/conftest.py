@@ -77,8 +77,7 @@ TOGETHER = {
     "tests/sinks/test_sqs.py": "aws",
     "tests/tasks/test_aws.py": "aws",
 }
-
-
+# Many files that only compute, none of them for long
 SMALL = ("tests/compiler/", "tests/language/", "tests/runtime/", "tests/teststate/")
 
 
@@ -121,7 +120,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Seven thousand tests are a third of a second of every full collection; they live to the end, so the collector passes them over. It
-    comes less often, too: a tenth of the processor's time was its."""
+    comes less often, too: a twelfth of the processor's time was its."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -38,7 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "express.sqlite_files": set(),
     "express.language": set(),
     "express.reports": {"express.language"},
-    "express.aws": {"express.addresses", "express.options"},  # what the sources, the sinks and the tasks at AWS share
+    "express.aws_loader": set(),
+    "express.aws": {"express.addresses", "express.aws_loader", "express.options"},  # what the sources, the sinks and the tasks at AWS share
     # and at the other brokers
     "express.redis": {"express.addresses", "express.options"},  # what the Redis source, the Redis sink and the memory in Redis share
     "express.queue": {"express.sqlite_files"},  # the file of an embedded queue: its source, its sink and those who send
@@ -49,6 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "express.tasks": {
         "express.addresses",
         "express.aws",
+        "express.aws_loader",
         "express.kafka",
         "express.queue",
         "express.redis",

@@ -234,8 +234,8 @@ def _entered(line: Line) -> tuple[int, ...]:
     the data has gone through since then were not entered."""
     number, passed = line.place.number, line.passed
     if line.place.left:
-        known = [place for place, state in enumerate(passed) if state in (number, ~number)]
-        passed = passed[: known[-1] + 1] if known else ()  # counted with all before it
+        places = [place for place, state in enumerate(passed) if state in (number, ~number)]
+        passed = passed[: places[-1] + 1] if places else ()  # counted with all before it
     return tuple(state for state in passed if state >= 0)
 
 

@@ -80,6 +80,7 @@ class Measures:
         """The way goes on outside this function, or after a wait."""
         if self.on and any(number >= 0 for number in self._unit.source.passed):
             self._passage(started=False, succeeded=False)
+        self._unit.source.passed = ()
 
     def end(self) -> None:
         """The execution has succeeded, right after its last state."""

@@ -12,6 +12,7 @@ from express.language import filters
 from express.language.model import Descendants, Filter, Index, Name, Path, Segment, Slice, Union, Wildcard
 from express.language.scanner import Scanner, SyntaxProblem, unescape
 
+KEPT_CHARACTERS = 256  # of a path that is kept
 STEPS = 256  # no JSON value that Express accepts is as deep as this
 LARGEST_INDEX = 2**31 - 1  # Java's int, as AWS has it
 
@@ -33,8 +34,13 @@ def parse(text: str) -> Path:
     return Path(path.root, path.segments, text)
 
 
-# For the fields of a definition: it says the same paths over and over, and is read twice, to be checked and to be compiled
-parsed = lru_cache(maxsize=1024)(parse)
+_kept = lru_cache(maxsize=1024)(parse)
+
+
+def parsed(text: str) -> Path:
+    """``parse`` for the fields of a definition: it says the same paths over and over, and is read twice, to be checked and to be compiled.
+    Longer ones are not kept: whoever may send definitions could fill the memory with them."""
+    return _kept(text) if len(text) <= KEPT_CHARACTERS else parse(text)
 
 
 def read(scanner: Scanner) -> Path:

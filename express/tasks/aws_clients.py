@@ -7,7 +7,6 @@ from typing import Any
 
 from express.options import AwsConnection
 from express.runtime.limits import EXECUTION_SECONDS
-from express.tasks import aws_models
 
 HEADERS = "express-headers"  # where an answer's headers are kept as they came: botocore makes all of them small
 
@@ -46,7 +45,7 @@ class Clients:
 async def _made(connection: AwsConnection, service: str, region: str | None) -> Any:
     from express import aws
 
-    client = await aws.client_of(connection, service, region, aws.task_settings(EXECUTION_SECONDS), aws_models.loader())
+    client = await aws.client_of(connection, service, region, aws.task_settings(EXECUTION_SECONDS))
     client.meta.events.register("before-parse", _keep_headers)
     return client
 

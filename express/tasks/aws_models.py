@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from express.aws_loader import loader
 from express.language.model import ArrayTemplate, Literal, ObjectTemplate
 from express.tasks import aws_names
 from express.tasks.aws_names import capital, named
@@ -42,12 +43,9 @@ def _session() -> Any:
         import botocore.session
     except ImportError:
         raise Unavailable(MISSING) from None
-    return botocore.session.Session()
-
-
-def loader() -> Any:
-    """What has read models so far: clients that get it do not read them again."""
-    return _session().get_component("data_loader")
+    session = botocore.session.Session()
+    session.register_component("data_loader", loader())
+    return session
 
 
 @cache
@@ -311,6 +309,6 @@ def blob(value: bytes) -> str:
 
 
 __all__ = [
-    "Trouble", "Unavailable", "Unknown", "Unusable", "blob", "capital", "folder", "folders", "loader", "milliseconds", "moment", "named",
+    "Trouble", "Unavailable", "Unknown", "Unusable", "blob", "capital", "folder", "folders", "milliseconds", "moment", "named",
     "operation", "request", "response", "service", "text", "troubles",
 ]  # fmt: skip

@@ -41,13 +41,18 @@ class Written(NamedTuple):
 
 
 def _await_standstill(process: int) -> None:
-    """A thread on another processor may go on for a moment after the signal; where /proc tells, it is waited for."""
+    """A thread on another processor may go on for a moment after the signal; where there is a /proc, it is waited for."""
     patience = time.monotonic() + 5
-    while time.monotonic() < patience:
-        states = {stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{process}/task").glob("*/stat")}
-        if states <= {"T"}:
-            return
+    while any(_goes_on(stat) for stat in Path(f"/proc/{process}/task").glob("*/stat")):
+        assert time.monotonic() < patience, f"process {process} does not stand still"
         time.sleep(0.005)
+
+
+def _goes_on(thread: Path) -> bool:
+    try:
+        return thread.read_text().rpartition(")")[2].split()[0] != "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it has ended
 
 
 def _written(record: Any) -> Written:

@@ -483,7 +483,7 @@ def test_functions_without_arguments_are_about_the_context(text: str, wanted: An
         ("[$states.input.x.**.y..2]", {"result": [[2], 0]}),
     ],
 )
-def test_null_is_no_end_of_a_range_for_the_library(text: str, wanted: Any) -> None:
+def test_a_range_in_the_library_ends_where_jsonata_ends_it_and_not_with_null(text: str, wanted: Any) -> None:
     given = {"m": None, "one": 1, "x": {"y": 2}}
     assert answer(f"[{text}, $count($states.input.**.zz)]", given) == wanted
 
