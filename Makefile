@@ -33,13 +33,8 @@ demo: $(VENV)/.runtime  ## 1,707 real earthquakes through a real workflow: no br
 	    '                                          the Python that ran' \
 	    '  README.md                               the same over Kafka'
 
-test: $(VENV)/.dev  ## every test, with real brokers where they can run; then the result of each Python
-	@failed=0; others=$$(mktemp); \
-	nice -n 5 .ci/other-pythons $(BIN)/python >"$$others" 2>&1 & running=$$!; \
-	trap 'kill $$running; rm -f "$$others"; exit 130' INT TERM; \
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) || failed=1; \
-	wait $$running || failed=1; \
-	cat "$$others"; rm -f "$$others"; exit $$failed
+test: $(VENV)/.dev  ## every test, with real brokers where they can run; beside it, what other Pythons could do differently
+	@.ci/test $(BIN)/python $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .
