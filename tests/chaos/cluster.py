@@ -303,7 +303,7 @@ def main() -> int:
     def say(what: str) -> None:
         print(f"{time.monotonic() - began:7.1f} s  {what}", flush=True)
 
-    kafka = Kafka.open("apache", brokers=3, heap=256, proxied=True)
+    kafka = Kafka.open("apache", brokers=3, heap=256, quick=False, proxied=True)
     proxy = None
     try:
         proxy = Proxy(kafka.cluster.nodes)
@@ -323,7 +323,11 @@ def main() -> int:
                     flying = ", ".join(
                         f"{name} {member.state()[0]}" for name, member in sorted(run.members.items()) if member.process.poll() is None
                     )
-                    say(f"{len(run.events):,} events written, {len(run.ledger.terminals):,} ended; in flight: {flying}")
+                    longest, partition = max((seconds, number) for number, seconds in run.ledger.stood.items())
+                    say(
+                        f"{len(run.events):,} events written, {len(run.ledger.terminals):,} ended; in flight: {flying}; longest stand "
+                        f"so far: partition {partition}, {longest:.1f} s, with the time in which a broker was away"
+                    )
             producing_ended = time.time()
             faults.stop()
             say(f"no more faults; {len(run.events):,} events written, {len(run.ledger.terminals):,} ended")

@@ -46,6 +46,8 @@ class Ledger(threading.Thread):
         self.kafka, self.topic, self.results, self.dead, self.group = kafka, topic, results, dead, group
         self.terminals: dict[Place, list[Terminal]] = defaultdict(list)
         self.results_read: list[Place] = []
+        self.stood: dict[int, float] = defaultdict(float)  # partition -> the longest time without a terminal, in seconds, as it is read
+        self._moved: dict[int, int] = {}
         self.commits: list[Commit] = []
         self.strange: list[str] = []
         self._enough = threading.Event()
@@ -87,7 +89,11 @@ class Ledger(threading.Thread):
             return
         dead = record.topic() == self.dead
         found = Terminal(record.timestamp()[1], None if dead else record.value(), headers.get("express-error") if dead else None)
-        self.terminals[int(partition), int(offset)].append(found)
+        number = int(partition)
+        self.terminals[number, int(offset)].append(found)
+        before = self._moved.get(number, found.milliseconds)
+        self.stood[number] = max(self.stood[number], (found.milliseconds - before) / 1000)
+        self._moved[number] = max(before, found.milliseconds)
         if not dead:
             self.results_read.append((int(partition), int(offset)))
 
