@@ -144,7 +144,13 @@ async def partitions(client: Any, where: Endpoint, patience: float = 2.0) -> int
     moment, because a topic that was just made is not known to every broker at once."""
     until = time.monotonic() + patience
     while True:
-        answer = await client.send(client.get_random_node(), MetadataRequest([where.topic], allow_auto_topic_creation=False))
+        try:
+            answer = await client.send(client.get_random_node(), MetadataRequest([where.topic], allow_auto_topic_creation=False))
+        except (errors.NodeNotReadyError, errors.KafkaConnectionError):  # a broker of several is away: another one answers
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.2)
+            continue
         code, parts = next((topic[0], topic[-1]) for topic in answer.topics)
         error = errors.for_code(code)
         if error is errors.NoError and parts:

@@ -167,7 +167,7 @@ class _Producing:
         producer = Producer(
             {
                 "bootstrap.servers": self.load.kafka.servers,
-                "linger.ms": 5,
+                "linger.ms": 20,
                 "enable.idempotence": True,
                 "queue.buffering.max.messages": 1_000_000,
                 "message.timeout.ms": 300_000,
