@@ -120,13 +120,13 @@ class Kafka:
                 os.kill(node.process.pid, signal.SIGCONT)
 
     @contextlib.contextmanager
-    def imitation(self, why: str) -> Iterator[Any]:
+    def imitation(self, why: str, brokers: int = 1) -> Iterator[Any]:
         """A mock cluster of the test's own, for errors that a real broker does not give on request."""
         from tests.brokers import mock
 
         if lacking := mock.missing():
             pytest.skip(f"{why}: {lacking}")
-        cluster = mock.Cluster()
+        cluster = mock.Cluster(brokers)
         try:
             yield cluster
         finally:

@@ -73,10 +73,10 @@ class Cluster:
         for number in range(1, self.brokers + 1):
             self.library.rd_kafka_mock_broker_set_up(self.handle, ctypes.c_int32(number))
 
-    def stop(self) -> None:
-        """Connections are closed and new ones refused; what was written and committed stays."""
-        for number in range(1, self.brokers + 1):
-            self.library.rd_kafka_mock_broker_set_down(self.handle, ctypes.c_int32(number))
+    def stop(self, *numbers: int) -> None:
+        """Connections are closed and new ones refused, of all brokers or those named (from 0); what was written and committed stays."""
+        for number in numbers or range(self.brokers):
+            self.library.rd_kafka_mock_broker_set_down(self.handle, ctypes.c_int32(number + 1))
 
     def close(self) -> None:
         self.library.rd_kafka_mock_cluster_destroy(self.handle)

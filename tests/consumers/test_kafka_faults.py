@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from aiokafka import errors
+from aiokafka.client import AIOKafkaClient
 
 from consumers.kafka import KafkaSource
 from consumers.kafka_member import Membership
 from express.commits import Position
 from express.errors import ConnectionFailed
+from express.kafka import Endpoint, partitions
 from tests.brokers.kafka_bed import Kafka
 from tests.consumers.kafka_harness import Taker, opened, running
 
@@ -58,6 +60,21 @@ async def test_it_ends_in_time_when_the_broker_is_gone(kafka: Kafka) -> None:
         began = time.monotonic()
         await source.stop()
         assert time.monotonic() - began < 10
+
+
+async def test_a_start_while_one_of_three_brokers_is_away_asks_another(kafka: Kafka) -> None:
+    with kafka.imitation("a broker that goes away", brokers=3) as imitation:
+        imitation.topic("t", 5)
+        where = Endpoint("t", imitation.servers, {"bootstrap_servers": imitation.servers})
+        clients = [AIOKafkaClient(**where.client) for _ in range(12)]  # each chooses by chance whom it asks
+        for client in clients:
+            await client.bootstrap()
+        try:
+            await asyncio.to_thread(imitation.stop, 1)
+            assert [await partitions(client, where) for client in clients] == [5] * len(clients)
+        finally:
+            for client in clients:
+                await client.close()
 
 
 async def test_it_ends_in_time_when_the_broker_does_not_answer(kafka: Kafka) -> None:
