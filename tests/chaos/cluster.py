@@ -132,7 +132,7 @@ class Faults:
                     found = (name, *state)
                 if found[1] >= 50:
                     break
-            time.sleep(0.1)
+            time.sleep(0.3)
         name, unfinished, partitions = found
         if not name:
             return
@@ -305,7 +305,7 @@ def main() -> int:
 
     # Three brokers share two cores with everything else: followers ask fifty times a second, not once for each batch
     gathering = {"replica.fetch.min.bytes": "65536", "replica.fetch.wait.max.ms": "20"}
-    kafka = Kafka.open("apache", brokers=3, heap=256, quick=False, proxied=True, settings=gathering)
+    kafka = Kafka.open("apache", brokers=3, heap=256, proxied=True, settings=gathering)
     proxy = None
     try:
         proxy = Proxy(kafka.cluster.nodes)

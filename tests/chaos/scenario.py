@@ -163,11 +163,11 @@ class _Producing:
         assert not self.failures, self.failures[:3]
 
     def _run(self) -> None:
-        # Large enough queues and patience to go on while a broker restarts
+        # Large enough queues and patience to go on while a broker restarts; ten batches a second, so that it is the members who work
         producer = Producer(
             {
                 "bootstrap.servers": self.load.kafka.servers,
-                "linger.ms": 20,
+                "linger.ms": 100,
                 "enable.idempotence": True,
                 "queue.buffering.max.messages": 1_000_000,
                 "message.timeout.ms": 300_000,
@@ -185,7 +185,7 @@ class _Producing:
                 )
                 number += 1
             self.written = number
-            producer.poll(0.005)
+            producer.poll(0.02)
         if left := producer.flush(60):
             self.failures.append(f"{left} not written")
 
