@@ -6,6 +6,7 @@ long is written, whichever comes first. Brokers, members, proxy and ledger are t
 
 from __future__ import annotations
 
+import gc
 import heapq
 import os
 import random
@@ -305,6 +306,7 @@ def main() -> int:
 
     # Three brokers share two cores with everything else: followers ask fifty times a second, not once for each batch
     gathering = {"replica.fetch.min.bytes": "65536", "replica.fetch.wait.max.ms": "20"}
+    gc.disable()  # the ledger only grows, by millions of objects, and none of them is garbage
     kafka = Kafka.open("apache", brokers=3, heap=256, proxied=True, settings=gathering)
     proxy = None
     try:
