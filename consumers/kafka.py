@@ -27,6 +27,7 @@ FETCH_SECONDS = 0.2  # how long a fetch waits when there is nothing
 COMMIT_SECONDS = 5.0
 STOP_SECONDS = 1.5  # to leave the group; then connections are just closed
 WATCH_SECONDS = 5.0  # how often the watchdog looks
+LISTEN_SECONDS = 1.0  # how often it looks for connections on which nobody answers
 QUICK_SECONDS = 10.0  # a consumer that did not live for so long: the next one waits a moment
 FROZEN_SECONDS = 30.0  # behind and not moving for so long: the consumer is made anew
 
@@ -73,7 +74,7 @@ class KafkaSource(Source):
         self._refused = False  # the last commit failed and was logged
         self._renewal: asyncio.Task[None] | None = None
         self._renewed = -QUICK_SECONDS
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
         self._moved: dict[Any, tuple[int, float]] = {}  # partition -> (position, since when)
         self._unable: ConnectionFailed | None = None
 
@@ -82,7 +83,11 @@ class KafkaSource(Source):
         member = Member(self.membership, intake)
         await member.start()
         self._member = member
-        self._watch = asyncio.get_running_loop().create_task(self._watching(), name="kafka watchdog")
+        loop = asyncio.get_running_loop()
+        self._watches = [
+            loop.create_task(self._watching(), name="kafka watchdog"),
+            loop.create_task(self._listening(), name="kafka silence"),
+        ]
 
     # Records
 
@@ -198,6 +203,12 @@ class KafkaSource(Source):
             elif asking.exception() is None and member.settled and not self._paused:
                 self._look_for_frozen(member)
 
+    async def _listening(self) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_SECONDS)
+            if self._member is not None:
+                self._member.look_for_silence()
+
     def _look_for_frozen(self, member: Member) -> None:
         now, moved = time.monotonic(), self._moved
         positions = member.positions()
@@ -251,7 +262,7 @@ class KafkaSource(Source):
 
     async def stop(self) -> None:
         self._stopping = True
-        for task in (self._watch, self._renewal):
+        for task in (*self._watches, self._renewal):
             if task:
                 task.cancel()
                 await asyncio.wait({task}, timeout=1.0)

@@ -20,6 +20,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from consumers.kafka_records import Record, lighten
 from express import kafka
 from express.commits import Position, Tracker
+from express.kafka_silence import ANSWER_SECONDS, Silence
 from express.sources import Assignment, Intake
 
 log = logging.getLogger("express.kafka")
@@ -71,6 +72,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
     ``broken`` is an error after which this member is of no use any more: the source makes a new one.
     """
 
+    answer_seconds = ANSWER_SECONDS  # shorter in tests
+
     def __init__(self, membership: Membership, intake: Intake) -> None:
         self.membership, self.intake = membership, intake
         self.held: dict[TopicPartition, Assignment] = {}
@@ -85,11 +88,13 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         # aiokafka keeps what the sticky assignor remembers on the class, shared by every consumer of the process.
         self._assignor: Any = type("Sticky", (StickyPartitionAssignor,), {"member_assignment": None})
         self._consumer: Any = None
+        self._silence: Silence | None = None
 
     async def start(self) -> None:
         """Connects and asks to join; the partitions come later. Raises ConnectionFailed."""
         membership = self.membership
         self._consumer = AIOKafkaConsumer(**membership.settings(self._assignor))
+        self._silence = Silence(self._consumer._client, min(self.answer_seconds, max(2.0, membership.session_seconds)))
         try:
             await kafka.connected(self._connect(), membership.endpoint, membership.group)
         except BaseException:
@@ -270,6 +275,11 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             # still ours.
             await coordinator._do_commit_offsets(None, offsets)
         return sent
+
+    def look_for_silence(self) -> None:
+        """To be called about once a second: gives connections up on which nobody answers."""
+        if self._silence is not None:
+            self._silence.look()
 
     # What is behind
 

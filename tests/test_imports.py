@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "express.redis": {"express.addresses", "express.options"},  # what the Redis source, the Redis sink and the memory in Redis share
     "express.queue": {"express.sqlite_files"},  # the file of an embedded queue: its source, its sink and those who send
     "express.kafka_access": set(),
+    "express.kafka_silence": set(),
     "express.kafka": {"express.addresses", "express.kafka_access", "express.options"},  # what the Kafka source and the Kafka sink share
     # what generated code runs on: no language, no compiler
     "express.runtime": {"express.clock"},
@@ -310,6 +311,7 @@ LIBRARIES: dict[str, set[str]] = {
         "express.dlq.kafka",
         "express.kafka",
         "express.kafka_access",
+        "express.kafka_silence",
         "express.sinks.kafka",
         "express.tasks.kafka",
     },
@@ -450,6 +452,7 @@ def test_an_adapter_knows_the_contracts_and_nothing_of_the_engine() -> None:
         "express.runtime.values",
         "express.runtime.limits",
         "express.kafka",
+        "express.kafka_silence",
         "express.sqlite_files",
         "express.queue",
         "express.redis",

@@ -15,6 +15,7 @@ from aiokafka.partitioner import murmur2
 from express import kafka
 from express.addresses import Address
 from express.errors import ConfigurationError, ConnectionFailed
+from express.kafka_silence import ANSWER_SECONDS, Silence
 from express.options import SinkOptions
 from express.sinks import Acknowledged, Entry, Rejected, Sink
 
@@ -51,12 +52,13 @@ class KafkaSink(Sink):
     Kafka's own clients do, and entries without a key take turns by the batch.
     """
 
-    stalled_seconds, stuck_seconds = STALLED_SECONDS, STUCK_SECONDS  # shorter in tests
+    answer_seconds, stalled_seconds, stuck_seconds = ANSWER_SECONDS, STALLED_SECONDS, STUCK_SECONDS  # shorter in tests
 
     def __init__(self, endpoint: kafka.Endpoint) -> None:
         kafka.spare()
         self.endpoint = endpoint
         self._producer: Any = None
+        self._silence: Silence
         self._partitions = 0  # of the topic
         self._buffers: dict[int, list[Entry]] = {}
         self._under_way: dict[int, tuple[list[Entry], float]] = {}  # partition -> what was sent, and when
@@ -91,12 +93,13 @@ class KafkaSink(Sink):
             request_timeout_ms=30_000,
             metadata_max_age_ms=60_000,
         )
+        silence = Silence(producer.client, self.answer_seconds)
         try:
             await kafka.connected(self._ask(producer), self.endpoint)
         except BaseException:
             await self._close(producer, 1.0)
             raise
-        self._producer = producer
+        self._producer, self._silence = producer, silence
 
     async def _ask(self, producer: Any) -> None:
         await producer.start()
@@ -173,7 +176,7 @@ class KafkaSink(Sink):
             if partition in self._smaller:
                 self._grow(partition, len(sent))
             self._setbacks = 0
-            if self._complained:
+            if self._complained and self._age() < self.stalled_seconds:  # all of it, not only other partitions
                 self._complained = False
                 log.info("%s is written again", self.endpoint)
             self._count(partition, len(sent))
@@ -251,6 +254,7 @@ class KafkaSink(Sink):
         """Says once that brokers do not acknowledge, and gives a producer up that has been stuck for long."""
         while True:
             await asyncio.sleep(min(1.0, self.stalled_seconds / 4))
+            self._silence.look()
             age = self._age()
             if age > self.stalled_seconds and not self._complained:
                 self._complained = True

@@ -120,6 +120,19 @@ class Kafka:
                 os.kill(node.process.pid, signal.SIGCONT)
 
     @contextlib.contextmanager
+    def proxied(self) -> Iterator[tuple[Any, Kafka]]:
+        """A proxy, which can be told to lose what goes through it, and the same brokers as they are reached through it."""
+        from tests.chaos.proxy import Proxy
+
+        if self.kind != "apache":
+            pytest.skip("needs a Kafka broker that the tests start themselves, with java and mvn")
+        proxy = Proxy(self.cluster.nodes)
+        try:
+            yield proxy, Kafka("outside", self.cluster.outer_servers)
+        finally:
+            proxy.close()
+
+    @contextlib.contextmanager
     def imitation(self, why: str, brokers: int = 1) -> Iterator[Any]:
         """A mock cluster of the test's own, for errors that a real broker does not give on request."""
         from tests.brokers import mock

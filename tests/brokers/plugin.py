@@ -64,7 +64,7 @@ def _open(kind: str, folder: Path) -> Kafka:
         from tests.brokers.secured_kafka import SecuredKafka
 
         return SecuredKafka(folder)
-    return Kafka.open(kind, CHOICE)
+    return Kafka.open(kind, CHOICE, **({"proxied": True} if kind == "apache" else {}))
 
 
 @pytest.fixture(scope="session")

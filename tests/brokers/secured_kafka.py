@@ -35,7 +35,7 @@ class SecuredKafka(Kafka):
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
         settings = {
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,MUTUAL:SSL,"
-            "SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
+            "SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,PROXIED:PLAINTEXT",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(store),
             "ssl.truststore.type": "PEM",
@@ -50,7 +50,7 @@ class SecuredKafka(Kafka):
             },
             "listener.name.sasl_ssl.plain.sasl.jaas.config": f'{plain} required user_{USER}="{PASSWORD}";',
         }
-        cluster = apache.Cluster(1, settings=settings, listeners=self.ports)
+        cluster = apache.Cluster(1, settings=settings, listeners=self.ports, proxied=True)
         try:
             cluster.start()
             super().__init__("apache", cluster.servers, cluster)

@@ -11,7 +11,7 @@ from aiokafka import errors
 from aiokafka.client import AIOKafkaClient
 
 from consumers.kafka import KafkaSource
-from consumers.kafka_member import Membership
+from consumers.kafka_member import Member, Membership
 from express.commits import Position
 from express.errors import ConnectionFailed
 from express.kafka import Endpoint, partitions
@@ -75,6 +75,21 @@ async def test_a_start_while_one_of_three_brokers_is_away_asks_another(kafka: Ka
         finally:
             for client in clients:
                 await client.close()
+
+
+async def test_connections_whose_other_end_is_gone_are_given_up(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Member, "answer_seconds", 1.5)
+    topic, group = kafka.topic(), kafka.group()
+    with kafka.proxied() as (proxy, by_proxy):
+        kafka.produce(topic, [(None, b"before")] * 10)
+        async with running(opened(by_proxy, topic, group)) as taker:
+            await taker.until_taken(10)
+            await taker.until(lambda: bool(taker.committed))
+            await asyncio.to_thread(proxy.tell, half_open=[0])
+            kafka.produce(topic, [(None, b"after")] * 10)
+            await taker.until_taken(20, 12.0)  # aiokafka alone: 40 s
+            await taker.until(lambda: taker.committed[0].offset == 20, 12.0)
+    assert len(taker.taken) == 20
 
 
 async def test_it_ends_in_time_when_the_broker_does_not_answer(kafka: Kafka) -> None:

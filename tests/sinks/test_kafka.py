@@ -92,6 +92,23 @@ async def test_what_is_put_is_written_with_key_value_and_headers_and_then_acknow
     assert written[1].headers == {"n": b"1"}
 
 
+async def test_a_connection_whose_other_end_is_gone_is_given_up_and_nothing_is_written_twice(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KafkaSink, "answer_seconds", 1.5)
+    topic = kafka.topic()
+    with kafka.proxied() as (proxy, by_proxy):
+        async with desk(by_proxy.servers, topic) as made:
+            made.put([b"before"])
+            await made.until_settled(1)
+            await asyncio.to_thread(proxy.tell, half_open=[0])
+            for number in range(5):
+                made.put([b"%d" % number])
+            await made.until_settled(6, 12.0)  # aiokafka alone: 30 s
+            assert not made.rejected
+    assert [record.value for record in kafka.read(topic, 6)] == [b"before", b"0", b"1", b"2", b"3", b"4"]
+
+
 async def test_results_keep_their_partition_where_both_topics_have_as_many(kafka: Kafka) -> None:
     topic = kafka.topic(4)
     async with desk(kafka.servers, topic) as made:

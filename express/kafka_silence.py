@@ -1,0 +1,62 @@
+"""Kafka connections on which nobody answers any more: given up long before aiokafka would."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from aiokafka.conn import CloseReason
+from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
+
+log = logging.getLogger("express.kafka")
+
+ANSWER_SECONDS = 10.0  # a request waits for so long, and so does a connection that is being made
+MOST_SECONDS = 40.0  # aiokafka's own patience
+_WAIT_AT_THE_BROKER = {JoinGroupRequest.API_KEY, SyncGroupRequest.API_KEY}  # for the slowest member of the group
+
+
+class Silence:
+    """Watches the connections of one aiokafka client. ``look`` is to be called about once a second.
+
+    Of a connection whose other end is gone nothing is ever heard: a fetch, a batch, a heartbeat on it waits for the request timeout, 30 s
+    and more in which its partitions stand still. A broker answers a connection's requests in their order, so the oldest one tells: no
+    answer to it for ``seconds`` closes the connection; aiokafka makes another and asks again (a batch with the sequence number it had, so
+    that it is not written twice). Twice as long each time until the node has answered: a broker that is merely slow is waited for.
+    """
+
+    def __init__(self, client: Any, seconds: float = ANSWER_SECONDS) -> None:
+        self._client, self._seconds = client, seconds
+        self._oldest: dict[Any, tuple[Any, Any, float]] = {}  # of each connection: itself, its oldest request, since when it is that
+        self._patience: dict[Any, float] = {}
+        # aiokafka makes one connection at a time: one that cannot be made holds up those to the other brokers.
+        make, usual = client._get_conn, client._request_timeout_ms
+        client._request_timeout_ms = min(usual, int(seconds * 1000))
+
+        async def made(node: Any, **how: Any) -> Any:
+            connection = await make(node, **how)
+            if connection is not None:
+                connection._request_timeout = usual / 1000
+            return connection
+
+        client._get_conn = made
+
+    def look(self) -> None:
+        now, before, self._oldest = time.monotonic(), self._oldest, {}
+        for place, connection in list(self._client._conns.items()):
+            known = before.get(place)
+            correlation, request, _ = connection._requests[0] if connection._requests else (None, None, None)
+            if known is not None and known[0] is connection and known[1] != correlation:
+                self._patience.pop(place, None)  # it has answered
+            if request is None or request.API_KEY in _WAIT_AT_THE_BROKER:
+                continue
+            if known is None or known[:2] != (connection, correlation):
+                known = (connection, correlation, now)
+            patience = self._patience.get(place, self._seconds)
+            if now - known[2] < patience:
+                self._oldest[place] = known
+                continue
+            self._patience[place] = min(2 * patience, MOST_SECONDS)
+            where = f"{connection.host}:{connection.port}"
+            log.warning("the Kafka broker %s has not answered for %.0f s: a new connection is made", where, patience)
+            connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
