@@ -17,13 +17,12 @@ from express.commits import Position
 from express.errors import ConfigurationError, ConnectionFailed
 from express.options import SourceOptions
 from express.runtime.context import Message
-from express.sources import Assignment, Intake, Source
+from express.sources import FETCH_SECONDS, Assignment, Intake, Source, fetch_seconds
 from express.units import duration
 
 log = logging.getLogger("express.kafka")
 
 STARTS = ("earliest", "latest", "none")
-FETCH_SECONDS = 0.2  # how long a fetch waits when there is nothing
 COMMIT_SECONDS = 5.0
 STOP_SECONDS = 1.5  # to leave the group; then connections are just closed
 WATCH_SECONDS = 5.0  # how often the watchdog looks
@@ -109,7 +108,7 @@ class KafkaSource(Source):
                 return {}
             taken = await member.take(limit)
             if not taken:
-                await member.arrival(FETCH_SECONDS)
+                await member.arrival(fetch_seconds(member.held.values()))
                 if member.settled and not self._paused and self._renewal is None:
                     taken = await member.take(limit)
             return taken

@@ -184,7 +184,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             error, self._postponed = self._postponed, None
             raise error
         fetched = self._consumer._fetcher._records
-        waiting = [partition for partition in fetched if partition in self.held]
+        waiting = [partition for partition in fetched if (held := self.held.get(partition)) is not None and not held.crowded]
         if not waiting:
             await self.touch()
             return {}

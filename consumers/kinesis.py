@@ -31,11 +31,10 @@ from express.commits import Position
 from express.errors import ConfigurationError, ConnectionFailed
 from express.options import SourceOptions
 from express.runtime.context import Message
-from express.sources import Assignment, Intake, Source
+from express.sources import Assignment, Intake, Source, fetch_seconds
 
 STARTS = {"earliest": "earliest", "trim_horizon": "earliest", "latest": "latest", "none": "none"}
 LEASE_SECONDS = 30.0
-FETCH_SECONDS = 0.2  # how long a fetch waits when there is nothing
 LIST_SECONDS = 10.0  # between two looks at which shards there are
 SAVE_SECONDS = 5.0  # for the checkpoints of one commit
 CLOSING = 2.0
@@ -134,14 +133,14 @@ class KinesisSource(Source):
         taken = {} if self._paused else self._take(limit)
         if not taken:
             with suppress(TimeoutError):
-                async with asyncio.timeout(FETCH_SECONDS):
+                async with asyncio.timeout(fetch_seconds([held.assignment for held in self._held.values()])):
                     await self._news.wait()
             taken = {} if self._paused else self._take(limit)
         return taken
 
     def _take(self, limit: int) -> dict[Assignment, Sequence[Message]]:
         """From each shard its share; a shard whose share is not needed leaves it to the next ones, who comes first changes."""
-        waiting = [held for held in self._held.values() if held.reader.buffer and held.leaving is None]
+        waiting = [held for held in self._held.values() if held.reader.buffer and held.leaving is None and not held.assignment.crowded]
         if not waiting:
             return {}
         self._turn += 1

@@ -20,9 +20,7 @@ from express.commits import Position, Tracker
 from express.errors import ConfigurationError
 from express.options import SourceOptions
 from express.runtime.context import Message
-from express.sources import Assignment, EndOfSource, Intake, Source
-
-FETCH_SECONDS = 0.2  # how long a fetch waits when there is nothing
+from express.sources import Assignment, EndOfSource, Intake, Source, fetch_seconds
 
 
 class Record(msgspec.Struct):
@@ -157,7 +155,7 @@ class MemorySource(Source):
             if self.finite and not self.paused and not self._leaving and not any(self.lag().values()):
                 raise EndOfSource
             with suppress(TimeoutError):
-                async with asyncio.timeout(FETCH_SECONDS):
+                async with asyncio.timeout(fetch_seconds(self.assignments.values())):
                     await self._news.wait()
             taken = self._take(limit)
         return taken
@@ -171,7 +169,7 @@ class MemorySource(Source):
             if limit <= 0:
                 break
             records, after = self.log.partitions[partition], self._next[partition]
-            if partition in self._leaving or not records or records[-1].offset < after:
+            if partition in self._leaving or not records or records[-1].offset < after or self.assignments[partition].crowded:
                 continue
             start = _index(records, after)
             taken[self.assignments[partition]] = batch = records[start : start + limit]

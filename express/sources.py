@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from express.commits import Position, Tracking
@@ -15,7 +15,8 @@ class Assignment:
     what finishes late lands on an object nobody reads.
 
     ``tracker`` was made from the committed offset and its metadata. ``fenced`` is set when the partition is gone: nothing of it may be
-    committed or counted any more. ``in_flight`` is the dispatcher's: records taken and not yet acknowledged. ``partitions`` is how many the
+    committed or counted any more. ``in_flight`` is the dispatcher's: records taken and not yet acknowledged; so is ``crowded``: so many of
+    them wait for their turn that a source with several assignments gives out those of the others meanwhile. ``partitions`` is how many the
     topic has, 0 where that means nothing.
 
     A source without partitions and offsets, which leases records one by one and acknowledges each (a queue), has one Assignment for as long
@@ -24,16 +25,25 @@ class Assignment:
     that.
     """
 
-    __slots__ = ("fenced", "identified", "in_flight", "partition", "partitions", "topic", "tracker")
+    __slots__ = ("crowded", "fenced", "identified", "in_flight", "partition", "partitions", "topic", "tracker")
 
     def __init__(self, topic: str, partition: int, tracker: Tracking, identified: bool = False) -> None:
         self.topic, self.partition, self.tracker, self.identified = topic, partition, tracker, identified
-        self.fenced = False
+        self.fenced = self.crowded = False
         self.in_flight = 0
         self.partitions = 0
 
     def __repr__(self) -> str:
         return f"<{self.topic}-{self.partition}{' fenced' if self.fenced else ''}>"
+
+
+FETCH_SECONDS = 0.2  # how long a fetch waits when there is nothing,
+CROWDED_SECONDS = 0.01  # and when there may be something of an assignment that is crowded just now
+
+
+def fetch_seconds(assignments: Iterable[Assignment]) -> float:
+    """How long a fetch that has nothing to give may wait."""
+    return CROWDED_SECONDS if any(assignment.crowded for assignment in assignments) else FETCH_SECONDS
 
 
 LEAVING = 6.0  # seconds after the drain deadline within which the last acknowledgements and the last commit arrive, or are given up
@@ -71,7 +81,8 @@ class Source(ABC):
 
     @abstractmethod
     async def fetch(self, limit: int) -> Mapping[Assignment, Sequence[Message]]:
-        """The next records, at most ``limit``, each partition's in offset order; waits at most about 0.2 s and returns {} when none came.
+        """The next records, at most ``limit``, each partition's in offset order; waits at most ``fetch_seconds`` and returns {} when none
+        came. Of several assignments, those that are crowded are left out.
 
         Never cancelled by the caller. While paused it goes on being called, at least every second (a Kafka consumer must poll to stay in
         its group), and returns {}. Records of an assignment that is being revoked may still be returned; they are not taken. A record

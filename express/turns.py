@@ -18,10 +18,11 @@ class Turns:
     What waits for its turn has been taken from the source and counts as in flight.
     """
 
-    __slots__ = ("_by_key", "_waiting")
+    __slots__ = ("_by_key", "_waiting", "waiting")
 
     def __init__(self, order: Literal["key", "partition"]) -> None:
         self._by_key = order == "key"
+        self.waiting = 0  # messages that do
         self._waiting: dict[bytes, deque[Message]] = {}  # by the key whose turn is taken; of a partition, by none
 
     def _key(self, message: Message) -> bytes | None:
@@ -36,6 +37,7 @@ class Turns:
         if queue is None:
             return False
         queue.append(message)
+        self.waiting += 1
         return True
 
     def take(self, message: Message) -> None:
@@ -48,6 +50,7 @@ class Turns:
         key = self._key(message)
         queue = self._waiting.get(key) if key is not None else None
         if queue:
+            self.waiting -= 1
             return queue.popleft()
         if key is not None:
             self._waiting.pop(key, None)
@@ -57,4 +60,5 @@ class Turns:
         """All that wait: they will not run here."""
         waiting = [message for queue in self._waiting.values() for message in queue]
         self._waiting.clear()
+        self.waiting = 0
         return waiting

@@ -78,6 +78,31 @@ async def test_a_slow_key_does_not_hold_the_others() -> None:
     assert ran.committed == 0
 
 
+async def test_many_events_of_a_slow_key_do_not_hold_other_partitions() -> None:
+    watched = Watched()
+    ran = pipeline(watched, order="key", partitions=2, records=100, finite=False)
+    ran.send(*[{"waits": [30]}] * 1_000, key=b"slow")
+    ran.begin()
+    await ran.until(lambda: ran.metrics.in_flight >= 25)
+    for number in range(1_000):
+        ran.send({"waits": [0.001], "number": number}, key=b"quick%d" % number, partition=1)
+    await ran.until(lambda: len(ran.sink.entries) == 1_000)
+    assert [entry.message.partition for entry in ran.sink.entries] == [1] * 1_000
+    assert 25 <= ran.metrics.in_flight <= 50, "the slow key's: a quarter of the room, and what was fetched at once"
+    await ran.end()
+
+
+async def test_what_waits_behind_a_partition_goes_on_where_it_was() -> None:
+    """Crowded over and over, and nothing is passed over or held for longer than its turn."""
+    watched = Watched()
+    ran = pipeline(watched, order="partition", partitions=3, records=60)
+    for number in range(3_000):
+        ran.send({"waits": [0.0005]}, partition=number % 3)
+    await ran.run()
+    for partition in range(3):
+        assert [entry.message.offset for entry in ran.sink.entries if entry.message.partition == partition] == list(range(1_000))
+
+
 async def test_records_without_a_key_have_nothing_to_be_in_order_with() -> None:
     watched = Watched()
     ran = pipeline(watched, order="key")

@@ -199,6 +199,23 @@ class SourceContract:
         assert bed.order(reader.taken) == list(range(300))
         await reader.source.stop()
 
+    async def test_an_assignment_that_is_crowded_gives_way_to_the_others_and_loses_nothing(self, bed: Bed) -> None:
+        for partition in range(bed.partitions):
+            await bed.append(numbered(50, start=50 * partition), partition=partition)
+        reader = await self.reading(bed)
+        (first,) = await reader.read(1, limit=1)
+        crowded = reader.of[id(first)]
+        crowded.crowded = bed.partitions > 1
+        await reader.read(50 * (bed.partitions - 1) + 1)
+        if crowded.crowded:
+            for _ in range(3):
+                reader.take(await reader.fetch(100))
+            assert [message for message in reader.taken if message.partition == crowded.partition] == [first]
+        crowded.crowded = False
+        await reader.read(50 * bed.partitions)
+        assert sorted(numbers(reader.taken)) == list(range(50 * bed.partitions))
+        await reader.source.stop()
+
     async def test_resume_lets_a_waiting_fetch_go_on_or_return(self, bed: Bed) -> None:
         await bed.append(numbered(10))
         reader = await self.reading(bed)

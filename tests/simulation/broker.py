@@ -18,7 +18,8 @@ from express.sinks.flushing import Flushing
 from express.sources import Assignment, Intake, Source
 from tests.simulation.ledger import Ledger, Ownership
 
-FETCH_SECONDS = 2.0  # how long a fetch waits when there is nothing
+FETCH_SECONDS = 2.0  # how long a fetch waits when there is nothing,
+CROWDED_SECONDS = 0.1  # or what there is must wait
 ANSWER_SECONDS = 2.0  # how long a commit waits for its answer
 T = TypeVar("T")
 
@@ -115,7 +116,8 @@ class Member(Source):
         if not taken:
             loop = asyncio.get_running_loop()
             self._waiting = loop.create_future()
-            late = loop.call_later(FETCH_SECONDS, self.wake)
+            crowded = any(held.crowded for held in self.held.values())
+            late = loop.call_later(CROWDED_SECONDS if crowded else FETCH_SECONDS, self.wake)
             await self._waiting
             late.cancel()
             taken = self._take(limit)
@@ -131,7 +133,7 @@ class Member(Source):
             return taken
         for partition in self.chooser.sample(sorted(self._next), len(self._next)):
             records, after = self.broker.records[partition], self._next[partition]
-            if limit <= 0 or partition in self._leaving or not records or records[-1].offset < after:
+            if limit <= 0 or partition in self._leaving or not records or records[-1].offset < after or self.held[partition].crowded:
                 continue
             start = bisect_left(records, after, key=lambda record: record.offset)
             batch = records[start : start + self.chooser.randint(1, limit)]
