@@ -109,6 +109,25 @@ async def test_a_connection_whose_other_end_is_gone_is_given_up_and_nothing_is_w
     assert [record.value for record in kafka.read(topic, 6)] == [b"before", b"0", b"1", b"2", b"3", b"4"]
 
 
+@pytest.mark.uvloop_only
+async def test_a_broker_that_stands_still_for_longer_than_it_is_waited_for_writes_everything_once(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KafkaSink, "answer_seconds", 1.0)
+    topic = kafka.topic()
+    async with desk(kafka.servers, topic) as made:
+        made.put([b"before"])
+        await made.until_settled(1)
+        with kafka.frozen():
+            for number in range(5):
+                made.put([b"%d" % number])
+                await asyncio.sleep(1.0)
+        await made.until_settled(6)
+        made.put([b"after"])
+        await made.until_settled(7)
+    assert [record.value for record in kafka.read(topic)] == [b"before", b"0", b"1", b"2", b"3", b"4", b"after"]
+
+
 async def test_results_keep_their_partition_where_both_topics_have_as_many(kafka: Kafka) -> None:
     topic = kafka.topic(4)
     async with desk(kafka.servers, topic) as made:
