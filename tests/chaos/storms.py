@@ -220,7 +220,7 @@ def soak(kafka: Kafka) -> list[str]:
     violations, told = list(verdict.violations), []
     for name, own in samples.items():
         settled = [sample for sample in own if sample[0] >= 0.2 * ran * 60] or own
-        slope, margin = regression([(seconds / 3600, rss) for seconds, rss, _, _ in settled])
+        slope, margin = regression(lows([(seconds, rss) for seconds, rss, _, _ in settled]))
         told.append(
             f"- {name}: {settled[0][1]:.1f} to {settled[-1][1]:.1f} MiB, slope {slope:+.2f} ± {margin:.2f} MiB/h (95 %); descriptors "
             f"{settled[0][2]} to {settled[-1][2]}, threads {settled[0][3]} to {settled[-1][3]}."
@@ -248,6 +248,16 @@ def measured(process: int) -> tuple[float, int, int]:
     status = Path(f"/proc/{process}/status").read_text()
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     return int(fields["VmRSS"].split()[0]) / 1024, len(os.listdir(f"/proc/{process}/fd")), int(fields["Threads"])
+
+
+def lows(samples: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """(seconds, MiB) as (hours, MiB), the lowest of each three minutes: what waits for the collector comes and goes, a leak stays."""
+    lowest: dict[int, tuple[float, float]] = {}
+    for seconds, rss in samples:
+        window = int(seconds // 180)
+        if window not in lowest or rss < lowest[window][1]:
+            lowest[window] = (seconds / 3600, rss)
+    return list(lowest.values())
 
 
 def regression(points: list[tuple[float, float]]) -> tuple[float, float]:
