@@ -195,7 +195,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             share = -(-limit // (len(waiting) - index))
             if share <= 0:
                 break
-            lighten(fetched.get(partition))
+            lighten(fetched.get(partition), self.held[partition].tracker)
             try:
                 # Named, because getmany() throws the buffers of what is paused away and empties one partition before it looks at the next.
                 records = (await self._consumer.getmany(partition, timeout_ms=0, max_records=share)).get(partition)

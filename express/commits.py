@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -125,6 +126,20 @@ class Tracker:
         if self._resumed is not None:
             points += self._resumed.unfinished
         return 1 + sum([_length(after - before) for before, after in pairwise(points)])
+
+    def resumes(self, offset: int) -> bool:
+        """Whether a map of finished work says anything of what is read from ``offset`` on. Below the committed position another log has
+        begun: what it holds beyond that is new, too."""
+        return self._resumed is not None and offset >= self._base
+
+    def skips(self, first: int, last: int) -> bool:
+        """Whether every offset from ``first`` to ``last`` was finished before a restart and lies below the highest one that was: records
+        that need not even be read, nor delivered. To be asked only of what is read from an offset that ``resumes``."""
+        known = self._resumed
+        if known is None or first < self._base or last >= known.highest:
+            return False
+        index = bisect_left(known.unfinished, first)
+        return index == len(known.unfinished) or known.unfinished[index] > last
 
     def deliver(self, offsets: Sequence[int]) -> Collection[int]:
         """Records offsets as delivered; returns those that were finished before a restart and must be skipped (usually none).

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections import defaultdict
+from contextlib import nullcontext
 from typing import Any
 
 from aiokafka.conn import CloseReason
@@ -29,12 +32,15 @@ class Silence:
         self._client, self._seconds = client, seconds
         self._oldest: dict[Any, tuple[Any, Any, float]] = {}  # of each connection: itself, its oldest request, since when it is that
         self._patience: dict[Any, float] = {}
-        # aiokafka makes one connection at a time: one that cannot be made holds up those to the other brokers.
+        # aiokafka makes one connection at a time: one that cannot be made would hold up those to the other brokers.
         make, usual = client._get_conn, client._request_timeout_ms
+        client._get_conn_lock_value = nullcontext()
         client._request_timeout_ms = min(usual, int(seconds * 1000))
+        locks: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
 
         async def made(node: Any, **how: Any) -> Any:
-            connection = await make(node, **how)
+            async with locks[node, how.get("group")]:
+                connection = await make(node, **how)
             if connection is not None:
                 connection._request_timeout = usual / 1000
             return connection

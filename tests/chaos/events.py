@@ -59,7 +59,7 @@ class Events:
 
 class Crowd(Events):
     """Events of the large run: besides the poison, one in ``SLOW`` takes a minute, one in twenty has a task that fails, half of those for
-    good. One in twenty-one has one of forty busy keys, a slow one has a key of its own: it does not end before the group has been quiet for
+    good. One in twenty-one has one of 120 busy keys, a slow one has a key of its own: it does not end before the group has been quiet for
     a minute, and what waits behind it would fill the flight. The others have keys of which few are under way at once."""
 
     SLOW, FAILING = 1_000, 20
@@ -74,7 +74,7 @@ class Crowd(Events):
     def _key(self, number: int) -> bytes:
         if self._slow(number):
             return b"slow%d" % number
-        return b"busy%d" % (number // 21 % 40) if number % 21 == 0 else b"k%d" % (number % 50_021)
+        return b"busy%d" % (number // 21 % 120) if number % 21 == 0 else b"k%d" % (number % 50_021)
 
     def _fails(self, number: int) -> str | None:
         if number % self.FAILING != 7:

@@ -125,7 +125,7 @@ async def test_a_broker_that_stands_still_for_longer_than_it_is_waited_for_write
         await made.until_settled(6)
         made.put([b"after"])
         await made.until_settled(7)
-    assert [record.value for record in kafka.read(topic)] == [b"before", b"0", b"1", b"2", b"3", b"4", b"after"]
+    assert [record.value for record in kafka.read(topic, 7)] == [b"before", b"0", b"1", b"2", b"3", b"4", b"after"]
 
 
 async def test_results_keep_their_partition_where_both_topics_have_as_many(kafka: Kafka) -> None:
