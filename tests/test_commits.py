@@ -295,6 +295,53 @@ def test_a_map_of_another_committed_offset_is_ignored() -> None:
     assert not Tracker(6, metadata).deliver([6, 7, 8, 9])
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_what_need_not_be_read_is_finished_and_leaving_it_out_changes_no_commit(seed: int) -> None:
+    rng = random.Random(seed)
+    before = Tracker(100)
+    before.deliver(range(100, 400))
+    before.finish(rng.sample(range(100, 400), rng.randrange(1, 300)))
+    position = before.position()
+    if position is None or not position.metadata:
+        pytest.skip("nothing is finished beyond the position")
+    unfinished = set(before.pending())
+    whole, sparing = Tracker(*position), Tracker(*position)
+    assert sparing.resumes(position.offset)
+    assert not sparing.resumes(position.offset - 1)
+    at, skipped = position.offset, 0
+    while at < 420:
+        batch = range(at, min(at + rng.randrange(1, 12), 420))
+        at = batch.stop
+        known = set(whole.deliver(batch))
+        whole.finish(set(batch) - known)
+        if sparing.skips(batch.start, batch.stop - 1):
+            assert not unfinished.intersection(batch)
+            assert known == set(batch)
+            skipped += len(batch)
+        else:
+            sparing.finish(set(batch) - set(sparing.deliver(batch)))
+            assert sparing.position() == whole.position()
+    assert sparing.position() == whole.position() == Position(420, "")
+
+
+def test_nothing_is_left_out_of_a_log_that_begins_anew_or_that_nothing_is_known_of() -> None:
+    assert not Tracker().resumes(0)
+    assert not Tracker(100).skips(100, 100)
+    before = Tracker(100)
+    before.deliver(range(100, 200))
+    before.finish(range(101, 200))
+    position = before.position()
+    assert position is not None
+    tracker = Tracker(*position)
+    assert tracker.skips(101, 198)
+    assert not tracker.skips(101, 199), "the highest finished is delivered, so that the position can pass it"
+    assert not tracker.skips(99, 105)
+    assert not tracker.skips(100, 105)
+    tracker.deliver(range(10))
+    assert not tracker.resumes(100)
+    assert not tracker.skips(101, 150)
+
+
 def test_a_map_of_an_unknown_version_is_replayed() -> None:
     metadata, _ = encode(5, OffsetMap(9, (5,)))
     content = bytearray(b64decode(metadata))

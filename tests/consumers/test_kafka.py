@@ -6,9 +6,11 @@ import asyncio
 import time
 
 import pytest
+from confluent_kafka import Producer
 
+from express.commits import Position
 from express.errors import ConfigurationError, ConnectionFailed
-from tests.brokers.kafka_bed import Kafka
+from tests.brokers.kafka_bed import QUIET, Kafka
 from tests.consumers.kafka_harness import Taker, opened, running
 
 pytestmark = [pytest.mark.kafka, pytest.mark.uvloop_only]  # both loops: test_kafka_contract.py
@@ -42,6 +44,48 @@ async def test_finished_work_beyond_the_position_is_skipped_by_the_next_member(k
         await second.until(lambda: len(second.taken) + len(second.skipped) == 17)
     assert second.keys == [(0, 3), (0, 11)]
     assert kafka.committed(group, topic, [0]) == {0: (20, "")}
+
+
+async def test_batches_of_which_everything_was_finished_are_not_read_again(kafka: Kafka) -> None:
+    topic, group = kafka.topic(), kafka.group()
+    for _ in range(100):  # a batch each
+        kafka.produce(topic, [(None, b"x")] * 20)
+    async with running(opened(kafka, topic, group), finishes=lambda record: record.offset not in (7, 1_203)) as taker:
+        await taker.until_taken(2_000)
+    assert kafka.committed(group, topic, [0])[0][0] == 7
+    async with running(opened(kafka, topic, group)) as second:
+        await second.until(lambda: {(0, 7), (0, 1_203)} <= set(second.keys))
+        kafka.produce(topic, [(None, b"new")])
+        await second.until(lambda: (0, 2_000) in second.keys)
+        await second.until(lambda: second.committed.get(0) == Position(2_001, ""))
+    assert second.keys == [(0, 7), (0, 1_203), (0, 2_000)]
+    assert len(second.skipped) < 100, "no more than the batches of what was unfinished, and the last one"
+
+
+async def test_a_transaction_in_between_is_read_as_it_is(kafka: Kafka) -> None:
+    if kafka.kind == "mock":
+        pytest.skip("needs a real broker: the mock knows no transactions")
+    topic, group = kafka.topic(), kafka.group()
+    kafka.produce(topic, [(None, b"first")])
+    producer = Producer({"bootstrap.servers": kafka.servers, "transactional.id": group, **QUIET})
+    producer.init_transactions()
+    for number in range(40):
+        producer.begin_transaction()
+        producer.produce(topic, b"%d" % number)
+        producer.flush(10)
+        if number % 2:
+            producer.commit_transaction()
+        else:
+            producer.abort_transaction()
+    kafka.produce(topic, [(None, b"last")])
+    async with running(opened(kafka, topic, group), finishes=lambda record: record.value not in (b"first", b"39")) as taker:
+        await taker.until_taken(22)
+    async with running(opened(kafka, topic, group)) as second:
+        await second.until(lambda: len(second.taken) >= 2)
+        kafka.produce(topic, [(None, b"new")])
+        await second.until(lambda: len(second.taken) >= 3)
+        await second.until(lambda: second.committed[0].metadata == "")
+    assert [record.value for record in second.taken] == [b"first", b"39", b"new"]
 
 
 async def test_a_paused_source_gives_nothing_and_loses_nothing(kafka: Kafka) -> None:
