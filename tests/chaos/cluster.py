@@ -277,17 +277,12 @@ def stands(ledger: Ledger, until: float, excused: list[tuple[float, float]]) -> 
     longest = []
     for partition, own in sorted(moments.items()):
         own.sort()
-        found = [
-            Stand(
-                partition,
-                begin,
-                end,
-                end - begin - sum(max(0.0, min(end, over) - max(begin, since)) for since, over in excused),
-            )
-            for begin, end in pairwise(own)
-            if begin < until
-        ]
-        longest.append(max(found, key=lambda stand: stand.seconds))
+        most = Stand(partition, own[0], own[0], 0.0)
+        for begin, end in pairwise(own):
+            if begin < until and end - begin > most.seconds:
+                away = sum(max(0.0, min(end, over) - max(begin, since)) for since, over in excused)
+                most = max(most, Stand(partition, begin, end, end - begin - away), key=lambda stand: stand.seconds)
+        longest.append(most)
     return longest
 
 

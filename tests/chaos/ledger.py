@@ -16,7 +16,7 @@ import msgspec
 import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from express.commits import decode
+from express.commits import OffsetMap, decode
 from tests.brokers.kafka_bed import QUIET, Kafka
 from tests.chaos.events import Event
 
@@ -193,47 +193,74 @@ def judge(ledger: Ledger, events: dict[Place, Event], faults: list[Fault], in_fl
             else:
                 violations.append(f"I1: event {event.number} at {place}, expected {event.reason or 'a result'}, became {terminal}")
     violations += [f"I6: a terminal for {place}, which nobody produced" for place in ledger.terminals if place not in events]
-    maps = _audit(ledger, events, first, violations)
+    maps, skipped = _audit(ledger, events, first, violations)
     duplicates = sum(len(terminals) - 1 for terminals in ledger.terminals.values())
     blamed = _blame(ledger, faults, in_flight, violations)
     if duplicates > blamed:
         violations.append(f"{duplicates - blamed} duplicates that no fault explains")
-    skipped = sum(len(decoded) for decoded in maps)
-    return Verdict(len(events), results, dead, len(ledger.commits), len(maps), skipped, duplicates, violations, faults)
+    return Verdict(len(events), results, dead, len(ledger.commits), maps, skipped, duplicates, violations, faults)
 
 
-def _audit(ledger: Ledger, events: dict[Place, Event], first: dict[Place, int], violations: list[str]) -> list[list[int]]:
-    """I2 and I3 after every commit. Returns what each map said to be finished."""
-    offsets: dict[int, list[int]] = defaultdict(list)
-    for partition, offset in sorted(events):
-        offsets[partition].append(offset)
+def _audit(ledger: Ledger, events: dict[Place, Event], first: dict[Place, int], violations: list[str]) -> tuple[int, int]:
+    """I2 and I3 after every commit. Returns how many of them had a map, and how much those said to be finished, all in all."""
     never = 1 << 62
-    latest: dict[int, list[int]] = {}  # partition -> for each of its events, when it and all before it had a terminal
-    for partition, own in offsets.items():
-        latest[partition], known = [], 0
-        for offset in own:
-            known = max(known, first.get((partition, offset), never))
-            latest[partition].append(known)
-    maps = []
-    for commit in ledger.commits:
-        own = offsets[commit.partition]
-        passed = bisect_left(own, commit.offset)
-        if passed and latest[commit.partition][passed - 1] > commit.milliseconds:
-            early = [o for o in own[:passed] if first.get((commit.partition, o), never) > commit.milliseconds]
+    audits: dict[int, _Audit] = {}
+    for partition, offset in sorted(events):
+        audits.setdefault(partition, _Audit()).add(offset, first.get((partition, offset), never))
+    maps = finished = 0
+    for commit in sorted(ledger.commits, key=lambda commit: commit.milliseconds):
+        audit = audits[commit.partition]
+        if early := audit.passed(commit):
             violations.append(f"I2: {commit} passed events without a terminal: {early[:5]}")
         if commit.metadata:
             told = decode(commit.metadata, commit.offset)
             if told is None:
                 violations.append(f"I3: {commit} has a map that cannot be read")
                 continue
-            unfinished = set(told.unfinished)
-            beyond = own[passed : bisect_left(own, told.highest + 1)]
-            finished = [offset for offset in beyond if offset not in unfinished]
-            maps.append(finished)
-            early = [o for o in finished if first.get((commit.partition, o), never) > commit.milliseconds]
+            count, early = audit.told(commit, told)
+            maps, finished = maps + 1, finished + count
             if early:
                 violations.append(f"I3: {commit} says finished of events without a terminal: {early[:5]}")
-    return maps
+    return maps, finished
+
+
+class _Audit:
+    """The events of one partition, held against its commits in the order of time: a map of a hundred thousand finished events is compared
+    with the few that had no terminal then."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self._ended: list[int] = []  # of each: when it had a terminal,
+        self._latest: list[int] = []  # and when it and all before it had
+        self._order: list[int] = []  # by that time
+        self._over = self._horizon = 0  # so many of the order are over; so many events were in a map
+        self._open: set[int] = set()  # those of them without a terminal now
+
+    def add(self, offset: int, ended: int) -> None:
+        self.offsets.append(offset)
+        self._ended.append(ended)
+        self._latest.append(max(ended, self._latest[-1]) if self._latest else ended)
+
+    def passed(self, commit: Commit) -> list[int]:
+        passed = bisect_left(self.offsets, commit.offset)
+        if not passed or self._latest[passed - 1] <= commit.milliseconds:
+            return []
+        return [self.offsets[index] for index in range(passed) if self._ended[index] > commit.milliseconds]
+
+    def told(self, commit: Commit, told: OffsetMap) -> tuple[int, list[int]]:
+        """How many events the map says to be finished, and which of them were not."""
+        now, ended = commit.milliseconds, self._ended
+        if not self._order:
+            self._order = sorted(range(len(ended)), key=ended.__getitem__)
+        begin, end = bisect_left(self.offsets, commit.offset), bisect_right(self.offsets, told.highest)
+        self._open.update(index for index in range(self._horizon, end) if ended[index] > now)
+        self._horizon = max(self._horizon, end)
+        while self._over < len(ended) and ended[self._order[self._over]] <= now:
+            self._open.discard(self._order[self._over])
+            self._over += 1
+        unfinished = set(told.unfinished)
+        early = [self.offsets[index] for index in self._open if begin <= index < end and self.offsets[index] not in unfinished]
+        return end - begin - len(unfinished), sorted(early)
 
 
 REACH = 60_000  # milliseconds for which a fault has effects: a zombie wakes up, a session ends, a producer is made anew
@@ -260,7 +287,10 @@ class Covered:
         if commit is None or place[1] < commit.offset:
             return commit is not None
         known = self._told(commit)
-        return known is not None and place[1] <= known.highest and place[1] not in known.unfinished
+        if known is None or place[1] > known.highest:
+            return False
+        index = bisect_left(known.unfinished, place[1])
+        return index == len(known.unfinished) or known.unfinished[index] != place[1]
 
 
 def _blame(ledger: Ledger, faults: list[Fault], in_flight: int, violations: list[str]) -> int:

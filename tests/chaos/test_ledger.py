@@ -118,7 +118,7 @@ def test_a_zombie_s_second_end_may_come_after_the_commit_of_another_but_not_long
 
 def test_order_and_overlap_of_a_key() -> None:
     told = Told()
-    busy = {(0, offset): Event(21 * (1 + 40 * offset), None) for offset in range(3)}  # of one key
+    busy = {(0, offset): Event(21 * (1 + 120 * offset), None) for offset in range(3)}  # of one key
     told.ledger.terminals = {place: [result(event.number, 1, f"[1, {place[1]}.0, {place[1]}.9]")] for place, event in busy.items()}
     assert order_kept(told.ledger, busy, MADE) == []
     told.ledger.results_read = [(0, 1), (0, 0)]
