@@ -92,6 +92,7 @@ async def test_what_is_put_is_written_with_key_value_and_headers_and_then_acknow
     assert written[1].headers == {"n": b"1"}
 
 
+@pytest.mark.uvloop_only
 async def test_a_connection_whose_other_end_is_gone_is_given_up_and_nothing_is_written_twice(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +122,7 @@ async def test_a_broker_that_stands_still_for_longer_than_it_is_waited_for_write
         with kafka.frozen():
             for number in range(5):
                 made.put([b"%d" % number])
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(0.5)
         await made.until_settled(6)
         made.put([b"after"])
         await made.until_settled(7)
