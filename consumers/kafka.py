@@ -203,6 +203,7 @@ class KafkaSource(Source):
                 self._look_for_frozen(member)
 
     async def _listening(self) -> None:
+        """Gives connections up on which nobody answers; apart from the watchdog, whose own question may hang on one."""
         while True:
             await asyncio.sleep(LISTEN_SECONDS)
             if self._member is not None:

@@ -49,7 +49,6 @@ from express.sources import LEAVING, Assignment, EndOfSource, Source
 from express.turns import Order, Turns
 
 PATIENCE = 0.2  # seconds to wait for room before the source is paused; shorter than it takes a source to pause and resume
-CROWD = 16  # so many records of a partition may always wait for their turn
 GLANCE = 0.05  # seconds between looks at what does not announce that it has room again
 FLUSH = LEAVING / 2  # seconds for the last acknowledgements, should the drain deadline leave less
 LAST_COMMIT = LEAVING / 2 - 0.5  # seconds for the commit after that
@@ -320,14 +319,14 @@ class Dispatcher:
         )
 
     def _look_for_crowds(self) -> int:
-        """What waits for its turn must not fill the room: a partition of which more waits than its share of a quarter of the room gives
-        way to the others until it is half of that. Returns how much may be fetched at once for this to hold."""
-        quarter = self.limits.records // 4
-        share = max(CROWD, quarter // max(1, len(self._lanes)))
-        for assignment, lane in self._lanes.items():
-            assert lane.turns is not None
-            assignment.crowded = lane.turns.waiting > (share // 2 if assignment.crowded else share)
-        return max(CROWD, quarter)
+        """What waits for its turn must not fill the room: when it is more than a quarter, partitions of which more than their share of that
+        waits give way to the others. Returns how much may be fetched at once for this to hold."""
+        quarter = max(1, self.limits.records // 4)
+        waiting = {assignment: lane.turns.waiting for assignment, lane in self._lanes.items() if lane.turns is not None}
+        share = quarter // len(waiting) if len(waiting) > 1 and sum(waiting.values()) > quarter else self.limits.records
+        for assignment, number in waiting.items():
+            assignment.crowded = number > share
+        return quarter
 
     async def _wait_for_room(self) -> None:
         """Until there is room, for a moment: what ends within it is cheaper to wait for than to pause the source."""

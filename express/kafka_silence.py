@@ -9,6 +9,7 @@ from collections import defaultdict
 from contextlib import nullcontext
 from typing import Any
 
+from aiokafka.client import ConnectionGroup
 from aiokafka.conn import CloseReason
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
@@ -39,7 +40,7 @@ class Silence:
         locks: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
 
         async def made(node: Any, **how: Any) -> Any:
-            async with locks[node, how.get("group")]:
+            async with locks[node, how.get("group", ConnectionGroup.DEFAULT)]:
                 connection = await make(node, **how)
             if connection is not None:
                 connection._request_timeout = usual / 1000

@@ -1,4 +1,4 @@
-"""What `make test` makes of failures: which it forgives, and that its last lines name them."""
+"""What `make test` makes of failures: it fails, its last lines name them, and say which pass alone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 FAILS_ONCE = """
-import pathlib, pytest
+import pathlib
 
 def once(name):
     mark = pathlib.Path(name + ".ran")
@@ -27,7 +25,7 @@ def run(project: Path, folder: Path, tests: dict[str, str], others: str = "echo 
     shutil.copy(project / ".ci/test", folder / ".ci/test")
     (folder / ".ci/other-pythons").write_text(f"#!/bin/sh\n{others}\n")
     (folder / ".ci/other-pythons").chmod(0o755)
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = kills: x\n")
+    (folder / "pytest.ini").write_text("[pytest]\n")
     for name, text in tests.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(FAILS_ONCE + text)
@@ -42,26 +40,27 @@ def run(project: Path, folder: Path, tests: dict[str, str], others: str = "echo 
     return ended.returncode, ended.stdout.splitlines()
 
 
-def test_what_fails_beside_others_and_passes_alone_is_named_and_forgiven(project: Path, tmp_path: Path) -> None:
-    code, lines = run(project, tmp_path, {"tests/test_a.py": "def test_slow(): once('slow')\ndef test_good(): pass\n"})
-    assert (code, lines[-1]) == (0, "failed beside others, passed alone: tests/test_a.py::test_slow")
+def test_what_failed_is_said_last_and_what_passes_alone_has_failed_all_the_same(project: Path, tmp_path: Path) -> None:
+    text = "def test_slow(): once('slow')\ndef test_good(): pass\ndef test_wrong(): assert False\n"
+    code, lines = run(project, tmp_path, {"tests/test_a.py": text})
+    assert code == 1
+    assert lines[-2:] == ["failed beside others, passed alone: tests/test_a.py::test_slow", "failed: tests/test_a.py::test_wrong"]
     assert "7 passed" in lines
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "last"),
-    [
-        ("tests/test_a.py", "def test_wrong(): assert False\n", "failed: tests/test_a.py::test_wrong"),
-        ("tests/chaos/test_a.py", "def test_lost(): once('lost')\n", "failed: tests/chaos/test_a.py::test_lost"),
-        ("tests/test_a.py", "@pytest.mark.kills\ndef test_lost(): once('lost')\n", "failed: tests/test_a.py::test_lost"),
-        ("tests/test_a.py", "".join(f"def test_{n}(): once('{n}')\n" for n in range(4)), "failed: tests/test_a.py::test_3"),
-    ],
-)
-def test_what_fails_again_or_loses_something_or_is_one_of_many_fails_the_whole(
-    project: Path, tmp_path: Path, name: str, text: str, last: str
-) -> None:
-    code, lines = run(project, tmp_path, {name: text})
-    assert (code, lines[-1]) == (1, last)
+def test_one_that_only_fails_beside_others_fails_the_whole(project: Path, tmp_path: Path) -> None:
+    code, lines = run(project, tmp_path, {"tests/test_a.py": "def test_slow(): once('slow')\n"})
+    assert (code, lines[-1]) == (1, "failed beside others, passed alone: tests/test_a.py::test_slow")
+
+
+def test_many_are_only_named(project: Path, tmp_path: Path) -> None:
+    code, lines = run(project, tmp_path, {"tests/test_a.py": "".join(f"def test_{n}(): once('{n}')\n" for n in range(11))})
+    assert (code, lines[-1]) == (1, "failed: tests/test_a.py::test_10")
+
+
+def test_all_that_passes_passes(project: Path, tmp_path: Path) -> None:
+    code, lines = run(project, tmp_path, {"tests/test_a.py": "def test_good(): pass\n"})
+    assert (code, lines[-1]) == (0, "7 passed")
 
 
 def test_another_python_that_fails_fails_the_whole_and_is_shown(project: Path, tmp_path: Path) -> None:

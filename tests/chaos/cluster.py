@@ -322,7 +322,7 @@ def main() -> int:
                     flying = ", ".join(
                         f"{name} {member.state()[0]}" for name, member in sorted(run.members.items()) if member.process.poll() is None
                     )
-                    longest, partition = max((seconds, number) for number, seconds in run.ledger.stood.items())
+                    longest, partition = max(((seconds, number) for number, seconds in dict(run.ledger.stood).items()), default=(0.0, 0))
                     say(
                         f"{len(run.events):,} events written, {len(run.ledger.terminals):,} ended; in flight: {flying}; longest stand "
                         f"so far: partition {partition}, {longest:.1f} s, with the time in which a broker was away"
