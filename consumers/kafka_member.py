@@ -82,6 +82,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         self.broken: BaseException | None = None
         self.ends: dict[TopicPartition, int] = {}
         self._epoch: tuple[int, str] = (-1, "")
+        self._joining = False  # from the end of a drain until it is known what the group has given us
         self._next: dict[Assignment, int] = {}  # the offset after the last one that was taken
         self._turn = 0
         self._postponed: Exception | None = None
@@ -111,20 +112,23 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
     # Partitions
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Called by aiokafka inside a rebalance, before the group is joined again; heartbeats go on meanwhile."""
+        """Called by aiokafka inside a rebalance, before the group is joined again; heartbeats go on meanwhile. Most partitions come back to
+        who had them: what runs longer than the drain is not given up before that is known."""
         self._unsettle()
-        await self.release()
+        if self._current() and self.held:
+            await self.intake.suspended(list(self.held.values()))
+            # A commit that is under way when the group has joined would carry a generation that is over, and throw this member out
+            self._joining = True
+        else:
+            await self.release()
 
     async def release(self) -> None:
         """Gives up what is held: drained and committed as far as this member may still commit, then fenced."""
         held = list(self.held.values())
-        if held:
-            if not self._current():
-                for assignment in held:  # the session was lost: others may own them by now, there is nothing to wait for
-                    assignment.fenced = True
+        if held and self._current() and not self._joining:
             await self.intake.revoked(held)
-            for assignment in held:
-                assignment.fenced = True
+        elif held:
+            self.intake.lost(held)
         self.held = {}
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
@@ -137,18 +141,30 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take_over(self, assigned: list[TopicPartition]) -> None:
         coordinator, consumer = self._consumer._coordinator, self._consumer
-        self._epoch = (coordinator.generation, coordinator.member_id)
+        suspended = self.held if coordinator.member_id == self._epoch[1] else {}
+        self.intake.lost([held for partition, held in self.held.items() if partition not in suspended or partition not in assigned])
         self._assignor.on_generation_assignment(coordinator.generation)  # aiokafka never does
         committed = await coordinator.fetch_committed_offsets(assigned)  # consumer.committed() would drop the metadata
         if self.membership.start == "latest":
             committed |= await self._begin_at_the_end([partition for partition in assigned if partition not in committed])
+        resumed, begun = [], []
         self.held, self.ends, self._next = {}, {}, {}
         for partition in sorted(assigned):
-            known = committed.get(partition)
+            known, former = committed.get(partition), suspended.get(partition)
+            if former is not None and known and _tracker(former).goes_on_from(known.offset, known.metadata):
+                self.held[partition] = former
+                self._next[former] = _tracker(former).delivered + 1
+                consumer.seek(partition, self._next[former])
+                resumed.append(former)
+                continue
+            if former is not None:
+                self.intake.lost([former])
             if known:
                 consumer.seek(partition, known.offset)
-            self._assignment(partition, Tracker(known.offset, known.metadata) if known else Tracker())
-        self.intake.assigned(list(self.held.values()))
+            begun.append(self._assignment(partition, Tracker(known.offset, known.metadata) if known else Tracker()))
+        self._epoch, self._joining = (coordinator.generation, coordinator.member_id), False
+        self.intake.resumed(resumed)
+        self.intake.assigned(begun)
         numbers = ", ".join(str(partition.partition) for partition in self.held)
         log.info("group %s: partitions of %s held: %s", self.membership.group, self.membership.endpoint.topic, numbers or "none")
         self.settled = self.joined = True
@@ -208,19 +224,16 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             if records:
                 assignment = self.held[partition]
                 if records[0].offset < self._next.get(assignment, 0):
-                    assignment = await self._begin_again(partition, assignment)
+                    assignment = self._begin_again(partition, assignment)
                 self._next[assignment] = records[-1].offset + 1
                 taken[assignment] = records
                 limit -= len(records)
-        return {assignment: records for assignment, records in taken.items() if not assignment.fenced}
+        return taken
 
-    async def _begin_again(self, partition: TopicPartition, former: Assignment) -> Assignment:
+    def _begin_again(self, partition: TopicPartition, former: Assignment) -> Assignment:
         """The position went back (the log was cut off, or is another one): what was finished says nothing of the records that come now."""
         log.warning("group %s: the offsets of %s have gone back; what is there is new", self.membership.group, former)
-        former.fenced = True
-        await self.intake.revoked([former])
-        if self.held.get(partition) is not former:  # a rebalance has come in between: it is somebody else's, or was begun anew already
-            return former
+        self.intake.lost([former])
         assignment = self._assignment(partition, Tracker())
         self.intake.assigned([assignment])
         return assignment
@@ -262,7 +275,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         coordinator = self._consumer._coordinator
         await coordinator.ensure_coordinator_known()
         # From here to the request there is no await: it carries the generation that was looked at, and the broker refuses any other.
-        if not self._current():
+        if self._joining or not self._current():
             return []
         sent, offsets = [], {}
         for assignment, position in positions.items():
@@ -328,3 +341,9 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             fetcher._closed = True
             tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
         await kafka.abandon(tasks, consumer._client, lines, 0.5)
+
+
+def _tracker(assignment: Assignment) -> Tracker:
+    """That of an assignment which ``Member`` has made."""
+    assert isinstance(assignment.tracker, Tracker)
+    return assignment.tracker

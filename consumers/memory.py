@@ -90,7 +90,8 @@ def open_source(address: Address, options: SourceOptions) -> MemorySource:
 
 
 class MemorySource(Source):
-    """One member of the group of a log. Without ``partitions`` it is given all of them at the start; ``assign`` and ``revoke`` move them.
+    """One member of the group of a log. Without ``partitions`` it is given all of them at the start; ``assign`` and ``revoke`` move them,
+    ``suspend`` and ``give_back`` are a rebalance.
 
     ``refuse`` holds the numbers of the commits to refuse, counted from 0 (or everything that answers ``in``); ``late`` is how long each
     commit takes. ``history`` has every position that was committed, in order.
@@ -140,6 +141,29 @@ class MemorySource(Source):
         for partition in leaving:
             del self.assignments[partition], self._next[partition]
         self._leaving.difference_update(leaving)
+
+    async def suspend(self, partitions: Iterable[int]) -> None:
+        """Takes partitions away that may come back: ``give_back``."""
+        assert self._intake is not None, "not started"
+        suspended = [partition for partition in partitions if partition in self.assignments]
+        self._leaving.update(suspended)
+        await self._intake.suspended([self.assignments[partition] for partition in suspended])
+
+    def give_back(self, partitions: Iterable[int]) -> None:
+        """Suspended partitions come back: they go on, unless somebody else has committed meanwhile."""
+        assert self._intake is not None, "not started"
+        for partition in partitions:
+            assignment, position = self.assignments[partition], self.log.committed.get(partition)
+            tracker = assignment.tracker
+            assert isinstance(tracker, Tracker)
+            self._leaving.discard(partition)
+            if position is not None and tracker.goes_on_from(*position):
+                self._next[partition] = tracker.delivered + 1
+                self._intake.resumed([assignment])
+            else:
+                self._intake.lost([assignment])
+                self.assign([partition])
+        self.wake()
 
     def wake(self) -> None:
         """A fetch that waits looks again."""

@@ -206,6 +206,16 @@ class Tracker:
             self._position = self._measure()
         return None if self._position == self._last else self._position
 
+    @property
+    def delivered(self) -> int:
+        """The highest delivered offset, -1 when there is none."""
+        return self._delivered
+
+    def goes_on_from(self, offset: int, metadata: str) -> bool:
+        """Whether what is committed is what was committed here last, and something was delivered since: then what this tracker knows
+        still holds, and is more than a new one would know."""
+        return self._delivered >= 0 and self._last == Position(offset, metadata)
+
     def committed(self, position: Position) -> None:
         """``position`` was committed successfully."""
         if self._last is None or position.offset >= self._last.offset:

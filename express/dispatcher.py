@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -255,7 +255,7 @@ class Dispatcher:
 
     async def revoked(self, assignments: Sequence[Assignment]) -> None:
         """Drain first, fence second: what finishes while draining is still ours to commit."""
-        lanes = [self._lanes[assignment] for assignment in assignments if assignment in self._lanes]
+        lanes = self._lanes_of(assignments)
         try:
             await self._drain(lanes)
             await self._committer.commit(assignments, LAST_COMMIT)
@@ -263,29 +263,53 @@ class Dispatcher:
             self._fail(error)
         self._fence(assignments)
 
+    async def suspended(self, assignments: Sequence[Assignment]) -> None:
+        """As ``revoked``, but without an end: an execution of minutes would never end in a group that is rebalanced every minute."""
+        try:
+            await self._drain(self._lanes_of(assignments), suspended=True)
+            await self._committer.commit(assignments, LAST_COMMIT)
+        except Exception as error:
+            self._fail(error)
+
+    def resumed(self, assignments: Sequence[Assignment]) -> None:
+        """Takes effect where records are taken: nothing that was taken before is on its way to its execution then."""
+        for lane in self._lanes_of(assignments):
+            lane.resuming = lane.suspended
+
+    def lost(self, assignments: Sequence[Assignment]) -> None:
+        for assignment in assignments:
+            assignment.fenced = True
+        for lane in self._lanes_of(assignments):
+            lane.close()
+            self._give_up_what_waits(lane)
+            self._give_up_what_runs(lane)
+        self._fence(assignments)
+
     def failed(self, error: Exception) -> None:
         self._fail(error)
 
-    async def _drain(self, lanes: Sequence[Lane]) -> None:
-        """Takes no more of these, lets executions end within the drain deadline, gives up the rest, waits for acknowledgements."""
+    def _lanes_of(self, assignments: Iterable[Assignment]) -> list[Lane]:
+        return [self._lanes[assignment] for assignment in assignments if assignment in self._lanes]
+
+    async def _drain(self, lanes: Sequence[Lane], suspended: bool = False) -> None:
+        """Takes no more of these, lets executions end within the drain deadline, gives up the rest if they are not just suspended, and
+        waits for acknowledgements."""
         if self._batcher is not None:
             await self._batcher.flush(lanes)
         for lane in lanes:
-            lane.closing, lane.held = True, ()
-            if lane.turns is not None:
-                self._release(lane.assignment, lane.turns.give_up())
-            if self._window is not None:
-                self._release(lane.assignment, self._window.give_up(lane))
-            for pause in list(lane.pausing):
-                self._executor.abort(pause)
+            lane.close(suspended)
+            self._give_up_what_waits(lane)
+            if not suspended:
+                for pause in list(lane.pausing):
+                    self._executor.abort(pause)
         self._notice()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (0.0 if self._endings.gone else self.limits.drain)
-        while any(lane.running for lane in lanes) and not self._endings.gone and (remaining := deadline - loop.time()) > 0:
+        while any(lane.busy() for lane in lanes) and not self._endings.gone and (remaining := deadline - loop.time()) > 0:
             await self._progress(remaining)
         for lane in lanes:
-            for execution in list(lane.running):
-                self._executor.abort(execution)
+            if not lane.suspended:
+                self._give_up_what_runs(lane)
         self._endings.hand_over()
         if any(lane.assignment.in_flight for lane in lanes) and not self._endings.gone:
             await self._in_time(max(FLUSH, deadline - loop.time()), self._flush())
@@ -295,16 +319,33 @@ class Dispatcher:
         if self._window is not None:
             await self._window.flush()
 
+    def _give_up_what_waits(self, lane: Lane) -> None:
+        waiting: list[Message] = []
+        if self._batcher is not None:
+            waiting += self._batcher.forget(lane)
+        if lane.turns is not None:
+            waiting += lane.turns.give_up()
+        if self._window is not None:
+            waiting += self._window.give_up(lane)
+        if waiting:
+            self._give_up(lane, waiting)
+
+    def _give_up_what_runs(self, lane: Lane) -> None:
+        for execution in list(lane.running):
+            self._executor.abort(execution)
+
+    def _give_up(self, lane: Lane, messages: Sequence[Message]) -> None:
+        """These were delivered and do not run: they stay unfinished."""
+        lane.give_up(messages)
+        self._release(lane.assignment, messages)
+
     def _fence(self, assignments: Sequence[Assignment]) -> None:
         """From here on nothing of these is committed or counted."""
         for assignment in assignments:
             if (lane := self._lanes.pop(assignment, None)) is not None:
-                lane.closing, lane.held = True, ()  # giving up an execution of it must not be the turn of the next one of its key
-                # What came to wait after the drain had begun is not in flight for ever
-                if self._batcher is not None:
-                    self._release(assignment, self._batcher.forget(lane))
+                lane.close()  # giving up an execution of it must not be the turn of the next one of its key
+                self._give_up_what_waits(lane)  # what came to wait after the drain had begun is not in flight for ever
                 if self._window is not None:
-                    self._release(assignment, self._window.give_up(lane))
                     self._window.forget(assignment)
                 self._abandoned += assignment.tracker.unfinished()
             assignment.fenced = True
@@ -315,7 +356,7 @@ class Dispatcher:
     def _busy(self) -> bool:
         """Reasons to take nothing more although there is room: a task that could not begin another call, an offset map that is full."""
         return any(binding.saturated() for binding in self._bindings) or any(
-            lane.held or lane.assignment.tracker.full for lane in self._lanes.values()
+            lane.held or (lane.again and not lane.closing) or lane.assignment.tracker.full for lane in self._lanes.values()
         )
 
     def _look_for_crowds(self) -> int:
@@ -347,7 +388,11 @@ class Dispatcher:
         taken: list[tuple[Lane, Sequence[Message]]] = []
         for assignment, messages in batches.items():
             lane = self._lanes.get(assignment)
-            if lane is not None and not lane.closing and messages:
+            if lane is None:
+                continue
+            if lane.resuming:
+                lane.go_on()
+            if not lane.closing:
                 taken.append((lane, self._deliver(lane, messages)))
         for lane, messages in taken:
             if self._gate is not None:
@@ -371,20 +416,16 @@ class Dispatcher:
         index = 0
         while index < len(messages):
             if self._over or lane.closing:
-                # Given up before they began: they stay unfinished
-                self._release(lane.assignment, messages[index:])
+                self._give_up(lane, messages[index:])
                 break
             index = self._evaluation.step(lane, messages, index)
             await asyncio.sleep(0)
 
     async def _take_held(self) -> None:
-        """What was fetched and not delivered, as far as there is room for it now."""
-        held = {}
-        for assignment, lane in self._lanes.items():
-            if lane.held:
-                held[assignment], lane.held = lane.held, ()
+        """What was fetched and not delivered, or given up while its lane was suspended, as far as there is room for it now."""
+        held = [assignment for assignment, lane in self._lanes.items() if lane.held or lane.resuming or (lane.again and not lane.closing)]
         if held:
-            await self._take(held)
+            await self._take(dict.fromkeys(held, ()))
 
     async def _run_soon(self, lane: Lane, message: Message) -> None:
         """A record that waited outside of the batches."""
@@ -398,15 +439,19 @@ class Dispatcher:
     def _run_one(self, lane: Lane, message: Message) -> None:
         """Something that waited to begin: begins, or is given up."""
         if self._endings.gone or lane.closing or not self._evaluation.step(lane, (message,), 0):
-            self._release(lane.assignment, (message,))
+            self._give_up(lane, (message,))
 
     def _deliver(self, lane: Lane, messages: Sequence[Message]) -> Sequence[Message]:
         """What of these is to be run, counted from here until it is acknowledged or given up."""
-        if lane.held:  # of a source that gives something although it pauses: nothing may be passed over
-            messages, lane.held = [*lane.held, *messages], ()
+        if lane.held or lane.again:  # nothing that came later may pass them
+            lane.held = [*lane.held, *messages]
+            if lane.again:
+                return self._deliver_again(lane)
+            room = self._room.free()
+            messages, lane.held = lane.held[:room], lane.held[room:]
         tracker, offsets = lane.assignment.tracker, [message.offset for message in messages]
         if (fits := tracker.room(offsets)) < len(offsets):
-            lane.held, messages, offsets = messages[fits:], messages[:fits], offsets[:fits]
+            lane.held, messages, offsets = [*messages[fits:], *lane.held], messages[:fits], offsets[:fits]
         try:
             finished = tracker.deliver(offsets)
         except ValueError as error:
@@ -414,10 +459,21 @@ class Dispatcher:
             return ()
         if finished:
             messages = [message for message in messages if message.offset not in finished]
-        lane.assignment.in_flight += len(messages)
-        self._room.take(len(messages), size_of(message.value for message in messages))
+        self._count(lane, messages)
         self.metrics.source_records += len(messages)
         return messages
+
+    def _deliver_again(self, lane: Lane) -> Sequence[Message]:
+        """What was given up while its lane was suspended, as far as there is room: the tracker waits for it already."""
+        room = self._room.free()
+        messages, lane.again = lane.again[:room], lane.again[room:]
+        self._count(lane, messages)
+        return messages
+
+    def _count(self, lane: Lane, messages: Sequence[Message]) -> None:
+        """These are in flight now."""
+        lane.assignment.in_flight += len(messages)
+        self._room.take(len(messages), size_of(message.value for message in messages))
 
     def _release(self, assignment: Assignment, messages: Sequence[Message]) -> None:
         """Not in flight any more: finished, or given up."""

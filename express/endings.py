@@ -101,6 +101,7 @@ class Endings:
                     self._watch.succeeded(1)
         elif outcome.status == "ABORTED":
             self._metrics.aborted += 1
+            lane.give_up((message,))
             self._release(lane.assignment, (message,))
         else:
             self._bury(lane.assignment, message, outcome, history)

@@ -169,7 +169,7 @@ class Evaluation:
         reruns, endings = self.reruns, self._endings
         assert reruns is not None
         if outcome.status in ("FAILED", "TIMED_OUT") and reruns.failed(lane, message, outcome):
-            if not lane.closing and not endings.unsaved:
+            if (lane.suspended or not lane.closing) and not endings.unsaved:
                 reruns.park(lane, message, self._gave_up)
                 return True
             outcome = Outcome("ABORTED")
@@ -178,7 +178,7 @@ class Evaluation:
 
     def _again(self, lane: Lane, message: Message) -> None:
         """A pause before another try is over."""
-        if lane.closing or self._endings.unsaved:
+        if (lane.closing and not lane.suspended) or self._endings.unsaved:
             self._gave_up(lane, message, Outcome("ABORTED"))
         elif not self._one(lane, message, self._clock.time()):
             self._over(lane, message)
@@ -200,6 +200,8 @@ class Evaluation:
             if following is None or self._one(lane, following, now):
                 break
             message = following
+        else:
+            turns.end(message)
         endings.hand_over_soon()
 
     def _too_large(self, lane: Lane, message: Message) -> None:

@@ -31,8 +31,12 @@ class Room:
         if self._closed:
             self._closed = self.records * 2 > self._records or self.bytes * 2 > self._bytes or self.busy()
         else:
-            self._closed = self.records >= self._records or self.bytes >= self._bytes or self.busy()
+            self._closed = not self.free() or self.busy()
         return self._closed
+
+    def free(self) -> int:
+        """``left``, or 0 when a limit is reached."""
+        return 0 if self.records >= self._records or self.bytes >= self._bytes else self.left()
 
     def left(self) -> int:
         """How many records may be taken, should they be as large as those in flight are on average."""

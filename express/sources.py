@@ -11,8 +11,8 @@ from express.runtime.context import Message
 
 
 class Assignment:
-    """One partition from the moment it is given to this process until it is taken away. A partition that comes back is a new Assignment:
-    what finishes late lands on an object nobody reads.
+    """One partition from the moment it is given to this process until it is taken away. A partition that comes back is a new Assignment,
+    unless it was only suspended: what finishes late lands on an object nobody reads.
 
     ``tracker`` was made from the committed offset and its metadata. ``fenced`` is set when the partition is gone: nothing of it may be
     committed or counted any more. ``in_flight`` is the dispatcher's: records taken and not yet acknowledged; so is ``crowded``: so many of
@@ -57,9 +57,21 @@ class Intake(Protocol):
         partition went back (the topic was made anew): then the old assignment is revoked and a new one is given."""
 
     async def revoked(self, assignments: Sequence[Assignment]) -> None:
-        """Called when partitions are about to be taken away, inside the rebalance: drains them within the drain deadline, waits for the
-        acknowledgement of what finished, commits through ``Source.commit``, and only then fences them. Takes at most the drain deadline
-        and ``LEAVING`` seconds. Never raises. Not called by ``stop``."""
+        """Called when partitions are about to be taken away: drains them within the drain deadline, waits for the acknowledgement of what
+        finished, commits through ``Source.commit``, and only then fences them. Takes at most the drain deadline and ``LEAVING`` seconds.
+        Never raises. Not called by ``stop``."""
+
+    async def suspended(self, assignments: Sequence[Assignment]) -> None:
+        """As ``revoked``, where they may come back soon (a rebalance takes all partitions from everybody and gives most of them back): what
+        runs longer than the drain deadline goes on, nothing new begins, and they are not fenced. ``resumed``, ``lost`` or ``revoked``
+        follows."""
+
+    def resumed(self, assignments: Sequence[Assignment]) -> None:
+        """Called when suspended partitions came back, nothing of them was committed by anybody else, and they will be read on behind what
+        was delivered last (``Tracker.delivered``)."""
+
+    def lost(self, assignments: Sequence[Assignment]) -> None:
+        """Called when partitions are somebody else's already, or their records are others now: fenced, and all that runs given up."""
 
     def failed(self, error: Exception) -> None:
         """Called when the source cannot go on (a fatal error of the client); the pipeline stops with this error's sentence."""

@@ -56,9 +56,15 @@ class Turns:
             self._waiting.pop(key, None)
         return None
 
+    def end(self, message: Message) -> None:
+        """The message's turn is over, and nobody's begins."""
+        if (key := self._key(message)) is not None and not self._waiting.get(key):
+            self._waiting.pop(key, None)
+
     def give_up(self) -> Sequence[Message]:
-        """All that wait: they will not run here."""
+        """All that wait: they will not run now. Turns that are taken go on."""
         waiting = [message for queue in self._waiting.values() for message in queue]
-        self._waiting.clear()
+        for queue in self._waiting.values():
+            queue.clear()
         self.waiting = 0
         return waiting

@@ -96,7 +96,8 @@ class Window:
         for number, message in enumerate(messages):
             if number % FEW == FEW - 1:
                 await asyncio.sleep(0)
-            key = self._key_of(message)
+            # What was let through before, and given up while its partition was suspended, still has its claim
+            key = None if (lane.assignment, message.offset) in self._held else self._key_of(message)
             keys.append(key)
             if key is None or key in self._ours or key in asked or key in self._waiting or self._place(lane, message) in self._behind:
                 continue

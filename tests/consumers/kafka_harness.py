@@ -45,18 +45,35 @@ class Taker:
     # Intake
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
-        self.held = list(assignments)
+        self.held += assignments
         self.history.append(("assigned", [(held.partition, held.partitions) for held in assignments]))
 
     async def revoked(self, assignments: Sequence[Assignment]) -> None:
-        self.history.append(
-            ("lost" if any(held.fenced for held in assignments) else "revoked", [(held.partition, 0) for held in assignments])
-        )
+        self._note("revoked", assignments)
         await asyncio.sleep(self.slowness)
         await self.commit()
+        self._fence(assignments)
+
+    async def suspended(self, assignments: Sequence[Assignment]) -> None:
+        self._note("suspended", assignments)
+        await asyncio.sleep(self.slowness)
+        await self.commit()
+
+    def resumed(self, assignments: Sequence[Assignment]) -> None:
+        self._note("resumed", assignments)
+
+    def lost(self, assignments: Sequence[Assignment]) -> None:
+        self._note("lost", assignments)
+        self._fence(assignments)
+
+    def _note(self, what: str, assignments: Sequence[Assignment]) -> None:
+        if assignments:
+            self.history.append((what, [(held.partition, 0) for held in assignments]))
+
+    def _fence(self, assignments: Sequence[Assignment]) -> None:
         for assignment in assignments:
             assignment.fenced = True
-        self.held = []
+        self.held = [held for held in self.held if not held.fenced]
         self.unfinished = {key: (held, record) for key, (held, record) in self.unfinished.items() if not held.fenced}
 
     def failed(self, error: Exception) -> None:

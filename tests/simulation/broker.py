@@ -53,7 +53,8 @@ class Broker:
     def give(self, partition: int, member: Member) -> None:
         self.epochs[partition] += 1
         self.owners[partition] = member
-        member.given(partition, self.committed.get(partition), self.epochs[partition])
+        if not member.resumed(partition, self.committed.get(partition), self.epochs[partition]):
+            member.given(partition, self.committed.get(partition), self.epochs[partition])
 
     def commit(self, partition: int, epoch: int, position: Position) -> bool:
         """A commit arrives."""
@@ -81,6 +82,8 @@ class Member(Source):
         self._epochs: dict[Assignment, int] = {}
         self._next: dict[int, int] = {}
         self._leaving: set[int] = set()
+        self.joining: set[int] = set()  # suspended, and drained: nothing of them is committed until they come back
+        self.gone: list[Assignment] = []  # lost: what is on its way to a sink may never hear of its arrival
         self._late = 0  # commits that have not arrived yet
         self.missed = 0  # commits that it was not told of, or that were refused
         self._waiting: asyncio.Future[None] | None = None
@@ -99,8 +102,43 @@ class Member(Source):
         self.intake.assigned([assignment])
         self.wake()
 
+    async def suspended(self, partition: int) -> None:
+        """The member learns that a partition may go."""
+        if partition in self.held and partition not in self._leaving:
+            self._leaving.add(partition)
+            await self.intake.suspended([self.held[partition]])
+            self.joining.add(partition)
+
+    def resumed(self, partition: int, position: Position | None, epoch: int) -> bool:
+        """Whether a partition comes back to the member that it was taken from, where it can go on as if nothing had been."""
+        if partition not in self.joining:
+            return False
+        assignment = self.held[partition]
+        tracker = assignment.tracker
+        assert isinstance(tracker, Tracker)
+        if position is None or not tracker.goes_on_from(*position):
+            self.lost(partition)
+            return False
+        self.broker.ledger.log.append(("resumed", self.name, partition, *position))
+        self._epochs[assignment], self.ownerships[assignment].position = epoch, position
+        self._next[partition] = tracker.delivered + 1
+        self._leaving.discard(partition)
+        self.joining.discard(partition)
+        self.intake.resumed([assignment])
+        self.wake()
+        return True
+
+    def lost(self, partition: int) -> None:
+        """The member learns that a partition has gone."""
+        if partition in self.held:
+            self.gone.append(self.held.pop(partition))
+            self.intake.lost(self.gone[-1:])
+            self._next.pop(partition, None)
+        self._leaving.discard(partition)
+        self.joining.discard(partition)
+
     async def revoked(self, partitions: Sequence[int]) -> None:
-        """The member learns that partitions are to go, or have gone."""
+        """The member learns that partitions are to go for good."""
         leaving = [partition for partition in partitions if partition in self.held and partition not in self._leaving]
         self._leaving.update(leaving)
         await self.intake.revoked([self.held[partition] for partition in leaving])
@@ -147,7 +185,11 @@ class Member(Source):
         for it any more: until then no other is sent."""
         if self.dead:
             return []
-        sent = {assignment: position for assignment, position in positions.items() if not assignment.fenced}
+        sent = {
+            assignment: position
+            for assignment, position in positions.items()
+            if not assignment.fenced and assignment.partition not in self.joining
+        }
         for assignment, position in sent.items():
             self.broker.ledger.committing(self.name, assignment.partition, position)
             if assignment.tracker.full:

@@ -334,25 +334,52 @@ class World:
 
     async def _move(self, partition: int, to: Process) -> None:
         owner = self.owner(partition)
-        if owner is not None:
-            held, began = owner.source.held.get(partition), self.clock.time()
-            jumps = self.faults["the_machine_stands_still"]
-            revoked = asyncio.get_running_loop().create_task(owner.source.revoked([partition]))
-            await asyncio.wait({revoked, owner.task}, return_when=asyncio.FIRST_COMPLETED)
-            if not revoked.done():  # it was killed, or it ended, meanwhile
-                pass  # what goes on in there reaches nobody
-            elif held is not None and not owner.source.dead:
-                took = self.clock.time() - began
-                if took > owner.drain + LEAVING + 1.0 and jumps == self.faults["the_machine_stands_still"]:
-                    self.ledger.broken(f"the drain of {owner.drain} s took {took:.1f} s")
-                if held.fenced is False and owner.task.done() is False:
-                    self.ledger.broken(f"{held} was given away and not fenced")
-                if jumps == self.faults["the_machine_stands_still"]:  # else its time may have been over at once
-                    self._in_order(owner, held)
+        if owner is None:
+            self._give(partition, to)
+        elif self.chooser.random() < 0.3:
+            await self._taken_from(owner, partition, owner.source.revoked([partition]), fenced=True)
+            self._give(partition, to)
+        else:
+            await self._taken_from(owner, partition, owner.source.suspended(partition), fenced=False)
+            await self._joined_again(owner, partition, to)
+
+    async def _taken_from(self, owner: Process, partition: int, taken: Coroutine[Any, Any, None], fenced: bool) -> None:
+        held, began = owner.source.held.get(partition), self.clock.time()
+        jumps = self.faults["the_machine_stands_still"]
+        taking = asyncio.get_running_loop().create_task(taken)
+        await asyncio.wait({taking, owner.task}, return_when=asyncio.FIRST_COMPLETED)
+        if not taking.done():  # it was killed, or it ended, meanwhile
+            pass  # what goes on in there reaches nobody
+        elif held is not None and not owner.source.dead:
+            took = self.clock.time() - began
+            if took > owner.drain + LEAVING + 1.0 and jumps == self.faults["the_machine_stands_still"]:
+                self.ledger.broken(f"the drain of {owner.drain} s took {took:.1f} s")
+            if held.fenced is not fenced and not owner.dispatcher._over:
+                self.ledger.broken(f"{held} was {'given away and not fenced' if fenced else 'fenced before it was given away'}")
+            if fenced and jumps == self.faults["the_machine_stands_still"]:  # else its time may have been over at once
+                self._in_order(owner, held)
+
+    async def _joined_again(self, owner: Process, partition: int, to: Process) -> None:
+        """The group waits for its slowest member; most partitions come back to who had them, now and then after somebody else."""
+        chooser = self.chooser
+        await asyncio.sleep(chooser.random() * chooser.choice([0.0, 0.3, 3.0]))
+        if chooser.random() < 0.6:
+            if to is not owner and chooser.random() < 0.3 and self._give(partition, to):
+                await asyncio.sleep(chooser.random() * chooser.choice([0.1, 2.0]))
+                await self._taken_from(to, partition, to.source.revoked([partition]), fenced=True)
+            to = owner
+        self._give(partition, to)
+        if to is not owner:
+            await asyncio.sleep(chooser.random() * chooser.choice([0.0, 0.0, 1.0]))  # it may be the last one to hear of it
+            if not owner.task.done():
+                owner.source.lost(partition)
+
+    def _give(self, partition: int, to: Process) -> bool:
         if to in self.members and not to.task.done():
             self.broker.give(partition, to.source)
-        else:
-            self.broker.owners.pop(partition, None)
+            return True
+        self.broker.owners.pop(partition, None)
+        return False
 
     def owner(self, partition: int) -> Process | None:
         source = self.broker.owners.get(partition)
@@ -407,7 +434,7 @@ class World:
 
     def _left_in_order(self, member: Process) -> None:
         for partition, assignment in member.source.held.items():
-            if self.broker.owners.get(partition) is member.source:
+            if self.broker.owners.get(partition) is member.source and partition not in member.source.joining:
                 self._in_order(member, assignment)
 
     def _in_order(self, member: Process, assignment: Assignment) -> None:
@@ -441,8 +468,7 @@ class World:
             self.broker.give(partition, self.chooser.choice(others).source)
         await asyncio.sleep(self.chooser.random() * 2)
         if not member.task.done():
-            revoked = asyncio.get_running_loop().create_task(member.source.revoked([partition]))
-            await asyncio.wait({revoked, member.task}, return_when=asyncio.FIRST_COMPLETED)
+            member.source.lost(partition)
 
     async def a_store_cannot_be_reached(self) -> None:
         store = self.chooser.choice([self.anybody().sink, self.anybody().dead_letter, self.anybody().dead_letter])
@@ -529,7 +555,7 @@ class World:
             if member.task.exception() is not None:
                 member.ended_as_it_may()
                 continue
-            if member.metrics.in_flight or member.metrics.in_flight_bytes:
+            if member.metrics.in_flight != sum(assignment.in_flight for assignment in member.source.gone):
                 self.ledger.broken(f"{member.metrics.in_flight} records in flight at the end of {member.source.name}")
             self._left_in_order(member)
 
