@@ -361,13 +361,16 @@ class Dispatcher:
 
     def _look_for_crowds(self) -> int:
         """What waits for its turn must not fill the room: when it is more than a quarter, partitions of which more than their share of that
-        waits give way to the others. Returns how much may be fetched at once for this to hold."""
-        quarter = max(1, self.limits.records // 4)
-        waiting = {assignment: lane.turns.waiting for assignment, lane in self._lanes.items() if lane.turns is not None}
-        share = quarter // len(waiting) if len(waiting) > 1 and sum(waiting.values()) > quarter else self.limits.records
-        for assignment, number in waiting.items():
-            assignment.crowded = number > share
-        return quarter
+        waits give way to the others. Returns how much may be fetched at once, such that three quarters are the most that ever wait: each
+        partition comes over its share once."""
+        room, records, size = self._room, max(1, self.limits.records // 4), self.limits.bytes // 4
+        turns = [(assignment, lane.turns) for assignment, lane in self._lanes.items() if lane.turns is not None]
+        room.waiting, room.waiting_bytes = sum(each.waiting for _, each in turns), sum(each.waiting_bytes for _, each in turns)
+        parts = len(turns)
+        crowded = parts > 1 and (room.waiting > records or room.waiting_bytes > size)
+        for assignment, each in turns:
+            assignment.crowded = crowded and (each.waiting * parts > records or each.waiting_bytes * parts > size)
+        return room.part(4 * parts if crowded else 4)
 
     async def _wait_for_room(self) -> None:
         """Until there is room, for a moment: what ends within it is cheaper to wait for than to pause the source."""

@@ -18,11 +18,11 @@ class Turns:
     What waits for its turn has been taken from the source and counts as in flight.
     """
 
-    __slots__ = ("_by_key", "_waiting", "waiting")
+    __slots__ = ("_by_key", "_waiting", "waiting", "waiting_bytes")
 
     def __init__(self, order: Literal["key", "partition"]) -> None:
         self._by_key = order == "key"
-        self.waiting = 0  # messages that do
+        self.waiting = self.waiting_bytes = 0  # messages that do, and bytes of their values
         self._waiting: dict[bytes, deque[Message]] = {}  # by the key whose turn is taken; of a partition, by none
 
     def _key(self, message: Message) -> bytes | None:
@@ -37,7 +37,7 @@ class Turns:
         if queue is None:
             return False
         queue.append(message)
-        self.waiting += 1
+        self._count(1, message)
         return True
 
     def take(self, message: Message) -> None:
@@ -50,8 +50,9 @@ class Turns:
         key = self._key(message)
         queue = self._waiting.get(key) if key is not None else None
         if queue:
-            self.waiting -= 1
-            return queue.popleft()
+            following = queue.popleft()
+            self._count(-1, following)
+            return following
         if key is not None:
             self._waiting.pop(key, None)
         return None
@@ -66,5 +67,10 @@ class Turns:
         waiting = [message for queue in self._waiting.values() for message in queue]
         for queue in self._waiting.values():
             queue.clear()
-        self.waiting = 0
+        self.waiting = self.waiting_bytes = 0
         return waiting
+
+    def _count(self, messages: int, message: Message) -> None:
+        self.waiting += messages
+        if message.value is not None:
+            self.waiting_bytes += messages * len(message.value)
