@@ -190,6 +190,7 @@ class KafkaSource(Source):
             if member is None or self._renewal is not None:
                 continue
             if not member.settled:
+                self._moved.clear()
                 longest = self.membership.drain_seconds + 2 * self.membership.session_seconds + self.frozen_seconds
                 if time.monotonic() - member.changed > longest:
                     self._renew(f"the group was not joined for {longest:.0f} s")
@@ -212,15 +213,16 @@ class KafkaSource(Source):
     def _look_for_frozen(self, member: Member) -> None:
         now, moved = time.monotonic(), self._moved
         positions = member.positions()
+        behind = {
+            partition: position
+            for partition, position in positions.items()
+            if member.ends.get(partition, 0) > position and not member.held[partition].crowded
+        }
         self._moved = {
             partition: known if (known := moved.get(partition)) and known[0] == position else (position, now)
-            for partition, position in positions.items()
+            for partition, position in behind.items()
         }
-        frozen = [
-            partition
-            for partition, (position, since) in self._moved.items()
-            if member.ends.get(partition, 0) > position and now - since > self.frozen_seconds
-        ]
+        frozen = [partition for partition, (_, since) in self._moved.items() if now - since > self.frozen_seconds]
         if frozen:
             named = ", ".join(f"{partition.topic}-{partition.partition}" for partition in frozen)
             self._renew(f"no record of {named} for {self.frozen_seconds:.0f} s although there are some")

@@ -83,6 +83,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         self.ends: dict[TopicPartition, int] = {}
         self._epoch: tuple[int, str] = (-1, "")
         self._joining = False  # from the end of a drain until it is known what the group has given us
+        self._released = False  # for good: whatever the group still says is another member's
         self._next: dict[Assignment, int] = {}  # the offset after the last one that was taken
         self._turn = 0
         self._postponed: Exception | None = None
@@ -115,21 +116,28 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         """Called by aiokafka inside a rebalance, before the group is joined again; heartbeats go on meanwhile. Most partitions come back to
         who had them: what runs longer than the drain is not given up before that is known."""
         self._unsettle()
-        if self._current() and self.held:
+        if self._released:
+            return
+        if self._current() and not self._joining:
             await self.intake.suspended(list(self.held.values()))
             # A commit that is under way when the group has joined would carry a generation that is over, and throw this member out
             self._joining = True
-        else:
-            await self.release()
+        if not self._current():
+            self._lose()
 
     async def release(self) -> None:
-        """Gives up what is held: drained and committed as far as this member may still commit, then fenced."""
-        held = list(self.held.values())
-        if held and self._current() and not self._joining:
-            await self.intake.revoked(held)
-        elif held:
-            self.intake.lost(held)
-        self.held = {}
+        """Gives up what is held, for good: drained and committed as far as this member may still commit, then fenced."""
+        self._released = True
+        if self._current() and not self._joining:
+            await self.intake.revoked(list(self.held.values()))
+            self.held = {}
+        else:
+            self._lose()
+
+    def _lose(self) -> None:
+        """Others may own by now what was held here."""
+        lost, self.held = list(self.held.values()), {}
+        self.intake.lost(lost)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Called by aiokafka when the group was joined. It sends no heartbeat before this returns, and swallows what this raises."""
@@ -147,6 +155,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         committed = await coordinator.fetch_committed_offsets(assigned)  # consumer.committed() would drop the metadata
         if self.membership.start == "latest":
             committed |= await self._begin_at_the_end([partition for partition in assigned if partition not in committed])
+        if self._released:
+            return
         resumed, begun = [], []
         self.held, self.ends, self._next = {}, {}, {}
         for partition in sorted(assigned):
@@ -247,6 +257,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         """Tells aiokafka that somebody is there (max_poll_interval) and raises what its background tasks ran into."""
         if self._consumer._subscription.reassignment_in_progress:  # then getmany() would wait for its end, for as long as that takes
             self._consumer._coordinator.check_errors()
+            if self._joining and self._consumer._coordinator.member_id != self._epoch[1]:  # its session has ended
+                self._lose()
             return
         try:
             await self._consumer.getmany(NOWHERE, timeout_ms=0)

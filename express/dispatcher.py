@@ -212,8 +212,9 @@ class Dispatcher:
         except EndOfSource:
             if self._batcher is not None:
                 await self._batcher.flush()
-            while self._room.records and not self._over:
-                await self._progress(None)
+            while (self._room.records or any(lane.again for lane in self._lanes.values())) and not self._over:
+                await self._progress(GLANCE)
+                await self._take_held()
             return not self._over
         return False
 
@@ -299,7 +300,7 @@ class Dispatcher:
         for lane in lanes:
             lane.close(suspended)
             self._give_up_what_waits(lane)
-            if not suspended:
+            if not lane.suspended:
                 for pause in list(lane.pausing):
                     self._executor.abort(pause)
         self._notice()
@@ -344,6 +345,7 @@ class Dispatcher:
         for assignment in assignments:
             if (lane := self._lanes.pop(assignment, None)) is not None:
                 lane.close()  # giving up an execution of it must not be the turn of the next one of its key
+                self._give_up_what_runs(lane)
                 self._give_up_what_waits(lane)  # what came to wait after the drain had begun is not in flight for ever
                 if self._window is not None:
                     self._window.forget(assignment)
@@ -388,15 +390,19 @@ class Dispatcher:
         """Counts and runs what was fetched; the loop gets its turns in between."""
         if self._over:
             return
-        taken: list[tuple[Lane, Sequence[Message]]] = []
+        for each in self._lanes.values():
+            if each.resuming:
+                each.go_on()
+        # What was given up comes first, and what was fetched before that was known may only have the room that is left
+        again = [each for each in self._lanes.values() if each.again and not each.closing]
+        taken = [(each, self._deliver(each, batches.get(each.assignment, ()))) for each in again]
         for assignment, messages in batches.items():
             lane = self._lanes.get(assignment)
-            if lane is None:
+            if lane is None or lane.closing or lane in again:
                 continue
-            if lane.resuming:
-                lane.go_on()
-            if not lane.closing:
-                taken.append((lane, self._deliver(lane, messages)))
+            if again:
+                lane.held, messages = [*lane.held, *messages], ()
+            taken.append((lane, self._deliver(lane, messages)))
         for lane, messages in taken:
             if self._gate is not None:
                 messages = await self._gate.through(lane, messages)

@@ -42,7 +42,8 @@ class Lane:
 
     def close(self, suspended: bool = False) -> None:
         """Nothing more of it is taken or begun. What was not even delivered is read again."""
-        self.closing, self.suspended, self.resuming, self.held = True, suspended, False, ()
+        self.suspended = suspended and (self.suspended or not self.closing)  # what closes for good is not suspended any more
+        self.closing, self.resuming, self.held = True, False, ()
 
     def go_on(self) -> None:
         """What was given up runs first, in the order of its offsets."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import pytest
 
 from express.batches import BatchLimits
 from express.commits import Position, Tracker
+from express.dedup import Dedup
+from express.dedup.stores import Claim, Store
+from express.dedup.window import Remembered
 from express.pipes import Pipe
 from express.reruns import Retry
 from express.runtime.context import Execution
 from express.runtime.failures import StateError
 from express.runtime.suspensions import sleep
+from express.runtime.values import loads
 from express.turns import Order
 from tests.pipelines import Pipeline, wait_and_obey
 from tests.test_dedup import remembering
@@ -246,3 +251,137 @@ def test_a_tracker_goes_on_only_from_what_was_committed_through_it() -> None:
     assert tracker.goes_on_from(*position)
     assert not tracker.goes_on_from(5, "")
     assert tracker.delivered == 6
+
+
+# --- While something else happens ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_rebalance_within_a_drain_for_good_does_not_keep_anything_running() -> None:
+    """A new consumer is made: the old one's partitions are revoked, and its group is rebalanced meanwhile."""
+    pipeline = Pipeline(wait_and_obey, finite=False, drain=0.2, order="key")
+    pipeline.send({"wait": 0.8})
+    pipeline.begin()
+    await pipeline.until(lambda: pipeline.workflow.started == [0])
+    (former,) = pipeline.source.assignments.values()
+    revoking = asyncio.create_task(pipeline.source.revoke([0]))
+    await asyncio.sleep(0.05)
+    suspending = asyncio.create_task(pipeline.dispatcher.suspended([former]))
+    await revoking
+    assert former.fenced
+    pipeline.source.assign([0])
+    await pipeline.until(lambda: len(pipeline.workflow.started) == 2)
+    assert (pipeline.metrics.aborted, pipeline.executor.parked) == (1, 1), "never two executions of one record"
+    await suspending
+    await pipeline.end()
+
+
+async def test_a_rebalance_within_the_last_drain_does_not_keep_anything_running() -> None:
+    pipeline = Pipeline(wait_and_obey, finite=False, drain=0.4)
+    pipeline.send({"wait": 60})
+    pipeline.begin()
+    await pipeline.until(lambda: pipeline.workflow.started == [0])
+    (former,) = pipeline.source.assignments.values()
+    ending = asyncio.create_task(pipeline.end())
+    await asyncio.sleep(0.05)
+    suspending = asyncio.create_task(pipeline.dispatcher.suspended([former]))
+    await ending
+    assert pipeline.executor.parked == 0
+    assert (pipeline.metrics.aborted, pipeline.metrics.in_flight) == (1, 0)
+    await suspending
+
+
+async def test_what_was_fetched_meanwhile_has_only_the_room_that_is_left() -> None:
+    async def slow(event: Any, execution: Execution) -> Any:
+        await sleep(execution, 0.05)
+        return {"seen": event}
+
+    pipeline = Pipeline(slow, partitions=2, finite=False, drain=0.0, order="key", records=8)
+    pipeline.send(*range(8))
+    pipeline.begin()
+    await pipeline.until(lambda: pipeline.metrics.in_flight >= 4)
+    most = 0
+    for _ in range(4):
+        await pipeline.source.suspend([0, 1])
+        for number in range(8):
+            pipeline.send(number, key=b"%d" % number, partition=1)
+        pipeline.source.give_back([0])
+        pipeline.source.assign([1]) if 1 not in pipeline.log.committed else pipeline.source.give_back([1])
+        until = asyncio.get_running_loop().time() + 0.1
+        while asyncio.get_running_loop().time() < until:
+            most = max(most, pipeline.metrics.in_flight)
+            await asyncio.sleep(0)
+    assert 0 < most <= 8
+    await pipeline.end()
+
+
+async def test_a_finite_source_has_not_ended_while_something_is_to_run_again() -> None:
+    pipeline = Pipeline(wait_and_obey, finite=True, drain=0.02, order="key")
+    pipeline.send({"wait": 0.3}, 1)
+    pipeline.begin()
+    await pipeline.until(lambda: pipeline.workflow.started)
+    await pipeline.source.suspend([0])
+    pipeline.source.give_back([0])
+    assert pipeline.task is not None
+    summary = await pipeline.task
+    assert (summary.ended, summary.abandoned, pipeline.committed) == ("end of source", 0, 2)
+
+
+class Claims(Store):
+    """Says OURS, unless ``taken`` by others; ``hold``: of these it is asked in vain until they are let go."""
+
+    def __init__(self) -> None:
+        self.taken: set[bytes] = set()
+        self.hold: dict[bytes, asyncio.Event] = {}
+        self.asked: set[bytes] = set()
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def claim(self, keys: Sequence[bytes], lease: float) -> list[Claim]:
+        self.asked.update(keys)
+        for key in keys:
+            if key in self.hold:
+                await self.hold[key].wait()
+        return [Claim.TAKEN if key in self.taken else Claim.OURS for key in keys]
+
+    async def renew(self, keys: Sequence[bytes], lease: float) -> None:
+        pass
+
+    async def complete(self, keys: Sequence[bytes], window: float) -> None:
+        pass
+
+    async def release(self, keys: Sequence[bytes]) -> None:
+        pass
+
+
+async def test_what_is_found_to_wait_after_a_rebalance_keeps_its_place() -> None:
+    """The store is asked for the second of a key when the partition is suspended, and says that somebody else runs it when it has gone on:
+    the third and fourth, which waited behind it, stay there, through another rebalance, too."""
+    claims = Claims()
+    claims.taken, claims.hold = {b"1"}, {b"2": asyncio.Event()}
+    memory = Remembered(Dedup(by="$.id", store="memory", lease=1.0), lambda message: b"%d" % loads(message.value)["id"], claims)
+    pipeline = Pipeline(wait_and_obey, finite=False, drain=0.02, order="key", memory=memory)
+    pipeline.begin()
+    await pipeline.until(lambda: pipeline.dispatcher.started)
+    pipeline.send({"id": 1})
+    await pipeline.until(lambda: pipeline.metrics.in_flight == 1)
+    pipeline.send({"id": 2}, {"id": 3, "wait": 0.3}, {"id": 4})
+    await pipeline.until(lambda: pipeline.metrics.in_flight == 4)
+    claims.taken = {b"2"}
+    await pipeline.until(lambda: pipeline.workflow.started == [0] and b"2" in claims.asked)
+    await pipeline.source.suspend([0])
+    pipeline.source.give_back([0])
+    await asyncio.sleep(0.05)
+    claims.hold.pop(b"2").set()
+    await asyncio.sleep(0.1)
+    assert pipeline.workflow.started == [0]
+    await pipeline.source.suspend([0])
+    pipeline.source.give_back([0])
+    await asyncio.sleep(0.1)
+    claims.taken = set()
+    await pipeline.until(lambda: pipeline.committed == 4)
+    assert pipeline.workflow.started == [0, 1, 2, 3]
+    await pipeline.end()

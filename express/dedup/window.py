@@ -176,7 +176,7 @@ class Window:
         """The next of what is behind: begun, a duplicate, or (False) it waits now."""
         message = queue.popleft()
         key = self._key_of(message)
-        if key is None or lane.closing:
+        if key is None or lane.closing or (lane.assignment, message.offset) in self._held:
             await self._run(lane, message)
             return True
         if key in self._ours or key in self._waiting:
@@ -193,6 +193,8 @@ class Window:
             self._ours.discard(key)
         if answer is Claim.TAKEN and not lane.closing:
             self._waiting.setdefault(key, deque()).appendleft((lane, message))
+            if (place := self._place(lane, message)) is not None:
+                self._behind.setdefault(place, queue)  # a drain may have taken it away, and the lane may have gone on since
             return False
         if answer is Claim.DONE:
             self._duplicate(lane, message)

@@ -185,7 +185,8 @@ MUTATIONS = (
                 "            await self._consumer.getmany(NOWHERE, timeout_ms=0)\n"
                 "        except Exception:\n            self._mend_fetch_count()\n            raise",
                 "            await asyncio.wait_for(self._consumer.getmany(NOWHERE, timeout_ms=200), 0.02)\n"
-                "        except TimeoutError:\n            pass",
+                "        except TimeoutError:\n            pass\n"
+                "        except Exception:\n            self._mend_fetch_count()\n            raise",
             ),
         ),
         ("tests/consumers/test_kafka_faults.py::test_errors_of_a_fetch_do_not_keep_the_consumer_alive_for_ever",),
@@ -200,7 +201,7 @@ MUTATIONS = (
         (
             Edit(
                 "express/room.py",
-                "self._closed = self.records * 2 > self._records or self.bytes * 2 > self._bytes or self.busy()",
+                "self._closed = records > self._records or size > self._bytes or self.busy()",
                 "self._closed = False",
             ),
         ),
@@ -208,8 +209,14 @@ MUTATIONS = (
     ),
     Mutation(
         "key order broken by a retry",
-        (Edit("express/evaluation.py", "        if lane.turns is not None:\n            lane.turns.take(message)\n", ""),),
-        (SIMULATION, "tests/test_order.py"),
+        (
+            Edit(
+                "express/evaluation.py",
+                "                reruns.park(lane, message, self._gave_up)\n",
+                "                reruns.park(lane, message, self._gave_up)\n                self._over(lane, message)\n",
+            ),
+        ),
+        (SIMULATION, "tests/test_reruns.py"),
     ),
     Mutation(
         "visibility not extended",

@@ -260,6 +260,8 @@ async def test_errors_of_a_fetch_do_not_keep_the_consumer_alive_for_ever(kafka: 
         fetching.cancel()
         await asyncio.wait({fetching})
         consumer = consumer_of(source)
+        await source._member.touch()  # type: ignore[union-attr]
+        assert consumer._subscription._fetch_count == 0
         failing, consumer._coordinator.check_errors = consumer._coordinator.check_errors, lambda: None
         fetcher, consumer._fetcher.fetched_records = consumer._fetcher.fetched_records, None  # getmany() raises
         with pytest.raises(TypeError):

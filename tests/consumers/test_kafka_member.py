@@ -1,0 +1,133 @@
+"""A member between its group and its pipeline where two things happen at once; the group is made by hand: no broker does it on time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from consumers.kafka import KafkaSource
+from consumers.kafka_member import Member
+from express.commits import Tracker
+from express.sources import Assignment
+
+PARTITION = TopicPartition("t", 0)
+
+
+class Pipeline:
+    """Notes what it is told; a drain takes a moment."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.held: set[Assignment] = set()
+
+    def assigned(self, assignments: Sequence[Assignment]) -> None:
+        self.held.update(assignments)
+
+    def resumed(self, assignments: Sequence[Assignment]) -> None:
+        self.held.update(assignments)
+
+    async def revoked(self, assignments: Sequence[Assignment]) -> None:
+        await self._drain("revoked")
+        self.held.difference_update(assignments)
+
+    async def suspended(self, assignments: Sequence[Assignment]) -> None:
+        await self._drain("suspended")
+
+    async def _drain(self, what: str) -> None:
+        self.calls.append(what)
+        await asyncio.sleep(0.1)
+
+    def lost(self, assignments: Sequence[Assignment]) -> None:
+        if assignments:
+            self.calls.append("lost")
+        self.held.difference_update(assignments)
+
+    def failed(self, error: Exception) -> None:
+        raise error
+
+
+def joined() -> tuple[Member, Pipeline, Any]:
+    """A member that holds a partition, what it tells, and its coordinator."""
+    pipeline = Pipeline()
+    membership: Any = SimpleNamespace(session_seconds=30.0, start="earliest", group="g", endpoint=SimpleNamespace(topic="t"))
+    member = Member(membership, pipeline)
+    coordinator = SimpleNamespace(generation=3, member_id="m", check_errors=lambda: None)
+    subscription = SimpleNamespace(reassignment_in_progress=True)
+    member._consumer = SimpleNamespace(
+        _coordinator=coordinator, _subscription=subscription, seek=lambda *_: None, partitions_for_topic=lambda _: {0}
+    )
+    member._epoch = (3, "m")
+    member.held = {PARTITION: Assignment("t", 0, Tracker(0, ""))}
+    pipeline.held = set(member.held.values())
+    return member, pipeline, coordinator
+
+
+async def test_a_rebalance_leaves_a_member_alone_that_is_given_up() -> None:
+    member, pipeline, _ = joined()
+    renewal = asyncio.create_task(member.release())
+    await asyncio.sleep(0.02)
+    await asyncio.gather(renewal, member.on_partitions_revoked([PARTITION]))
+    assert pipeline.calls == ["revoked"]
+    assert not pipeline.held
+
+
+async def test_what_runs_is_given_up_when_the_session_ends_during_the_drain() -> None:
+    member, pipeline, coordinator = joined()
+    rebalance = asyncio.create_task(member.on_partitions_revoked([PARTITION]))
+    await asyncio.sleep(0.02)
+    coordinator.generation, coordinator.member_id = -1, ""  # a heartbeat was answered so
+    await rebalance
+    assert pipeline.calls == ["suspended", "lost"]
+
+
+async def test_what_runs_is_given_up_when_the_session_ends_while_the_group_is_joined() -> None:
+    member, pipeline, coordinator = joined()
+    await member.on_partitions_revoked([PARTITION])
+    await member.touch()
+    assert pipeline.calls == ["suspended"]
+    coordinator.generation, coordinator.member_id = -1, ""
+    await member.touch()
+    assert pipeline.calls == ["suspended", "lost"]
+    assert not member.held
+
+
+async def test_a_member_that_is_given_up_takes_nothing_over_any_more() -> None:
+    member, pipeline, coordinator = joined()
+    answer = asyncio.Event()
+
+    async def fetch(partitions: Any) -> Any:
+        await answer.wait()
+        return {}
+
+    coordinator.fetch_committed_offsets = fetch
+    await member.on_partitions_revoked([PARTITION])
+    coordinator.generation = 4
+    taking_over = asyncio.create_task(member.on_partitions_assigned([PARTITION]))
+    await asyncio.sleep(0.01)
+    await member.release()
+    answer.set()
+    await taking_over
+    assert not pipeline.held
+    assert not member.held
+    assert not member.settled
+
+
+@pytest.mark.parametrize("reason", ["crowded", "idle", "behind"])
+async def test_only_what_is_behind_and_should_be_read_is_frozen(reason: str) -> None:
+    source = KafkaSource(SimpleNamespace(group="g", drain_seconds=1.0, session_seconds=1.0))  # type: ignore[arg-type]
+    source.frozen_seconds = 0.05
+    held = Assignment("t", 0, Tracker(0, ""))
+    held.crowded = reason == "crowded"
+    member: Any = SimpleNamespace(positions=lambda: {PARTITION: 5}, ends={PARTITION: 5 if reason == "idle" else 9}, held={PARTITION: held})
+    renewed: list[str] = []
+    source._renew = renewed.append  # type: ignore[method-assign]
+    source._look_for_frozen(member)
+    await asyncio.sleep(0.1)
+    member.ends = {PARTITION: 9}  # of what was idle, since a moment
+    source._look_for_frozen(member)
+    assert bool(renewed) == (reason == "behind")
