@@ -31,10 +31,10 @@ class Watch:
             self._consecutive = 0
             self._note(False, count)
 
-    def failed(self) -> str | None:
-        """One more dead letter; what to say when that is one too many."""
-        self._consecutive += 1
-        self._note(True, 1)
+    def failed(self, count: int = 1) -> str | None:
+        """So many more dead letters; what to say when that is too many."""
+        self._consecutive += count
+        self._note(True, count)
         limit = self._limit
         if limit.consecutive is not None and self._consecutive >= limit.consecutive:
             return f"{self._consecutive:,} executions in a row have failed, the limit is {limit.consecutive:,}"

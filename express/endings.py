@@ -121,10 +121,11 @@ class Endings:
         """A dead letter; without a place for it the pipeline stops, and the record stays unfinished."""
         if self._dead_letter is not None:
             wall, name = self._clock.wall(), None if not self._batched else execution_name(message)
-            for record in (message,) if name is None else records_of((message,)):
+            records = (message,) if name is None else records_of((message,))
+            for record in records:
                 found = dead_letters.headers(record, outcome, self._workflow, self._kind, wall, history, name)
                 self._letters.append(Entry(assignment, record, record.value, found))
-            if self._watch is not None and (too_many := self._watch.failed()) is not None:
+            if self._watch is not None and (too_many := self._watch.failed(len(records))) is not None:
                 self._stop_at_limit(message, outcome, too_many)
             return
         self.unsaved = True

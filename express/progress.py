@@ -138,6 +138,7 @@ def _table(metrics: WorkflowMetrics) -> Table:
 def _lines(ending: Ending, seconds: float) -> list[str]:
     pipeline = ending.pipeline
     done = pipeline.results + pipeline.dead_letters
+    passed_over = pipeline.filtered + pipeline.duplicates
     if not pipeline.source_records:
         lines = [f"{escape(pipeline.name)}: no new events"]
     else:
@@ -145,6 +146,10 @@ def _lines(ending: Ending, seconds: float) -> list[str]:
     results, dead_letters = ending.results or "(no sink)", ending.dead_letters or "(none: the first failure stops the pipeline)"
     lines.append(f"  results       {pipeline.results:>9,}  {escape(results)}")
     lines.append(f"  dead letters  {pipeline.dead_letters:>9,}  {escape(dead_letters)}")
-    if pipeline.source_records > done:
-        lines.append(f"  not finished  {pipeline.source_records - done:>9,}  not committed: they come again")
+    if pipeline.filtered:
+        lines.append(f"  filtered      {pipeline.filtered:>9,}  the filter does not let them through")
+    if pipeline.duplicates:
+        lines.append(f"  duplicates    {pipeline.duplicates:>9,}  the same events were completed before")
+    if pipeline.source_records > done + passed_over:
+        lines.append(f"  not finished  {pipeline.source_records - done - passed_over:>9,}  not committed: they come again")
     return lines

@@ -70,8 +70,18 @@ class Outgoing(NamedTuple):
     headers: Headers = ()
 
 
-_headers_of = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
+_decoder = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
 _headers_to = msgspec.msgpack.Encoder().encode
+
+
+def _headers_of(content: bytes | None) -> Headers:
+    """What somebody else has put there and is no headers must not stop whoever reads the queue: it is kept as one."""
+    if not content:
+        return ()
+    try:
+        return _decoder.decode(content)
+    except msgspec.DecodeError:
+        return (("express-damaged-headers", content),)
 
 
 class Queue:
@@ -203,7 +213,7 @@ class Queue:
                     size += len(value or b"")
                     if taken and size > BATCH_BYTES:
                         break
-                    taken.append(Taken(Lease(number, receives + 1), timestamp, key, _headers_of(headers) if headers else (), value))
+                    taken.append(Taken(Lease(number, receives + 1), timestamp, key, _headers_of(headers), value))
                 found.close()
                 if len(taken) >= limit or size > BATCH_BYTES:
                     break
@@ -258,7 +268,7 @@ class Queue:
         found = self._connection.execute(
             "SELECT id, key, headers, value FROM record WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (after, last, limit)
         )
-        return [(number, Outgoing(value, key, _headers_of(headers) if headers else ())) for number, key, headers, value in found]
+        return [(number, Outgoing(value, key, _headers_of(headers))) for number, key, headers, value in found]
 
     def remove(self, ids: Collection[int]) -> None:
         """Removes records for good, whoever holds a lease of them."""

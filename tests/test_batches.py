@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from express.batches import BatchLimits, made_of, problems
+from express.dead_letter_limit import DeadLetterLimit
 from express.errors import PipelineStopped
 from express.pipes import Pipe
 from express.reruns import Retry
@@ -201,6 +202,15 @@ async def test_without_a_dead_letter_a_failed_batch_stops_the_pipeline_and_nothi
         await pipeline.run()
     assert pipeline.committed in (None, 0)
     assert pipeline.metrics.in_flight == 0
+
+
+async def test_the_dead_letter_limit_counts_records() -> None:
+    pipeline = batching(limits={"records": 5}, dead_letters=DeadLetterLimit(consecutive=10))
+    pipeline.send(*[{"fail": True}] * 100)
+    with pytest.raises(PipelineStopped, match="10 executions in a row have failed, the limit is 10"):
+        await pipeline.run()
+    assert len(pipeline.dead_letter.entries) == 10
+    assert pipeline.committed == 10
 
 
 async def test_a_result_that_its_sink_rejects_is_a_dead_letter_for_each_record() -> None:

@@ -58,6 +58,17 @@ def test_the_summary_has_a_line_per_state_and_says_where_everything_went(capsys:
     assert "\x1b" not in output.err, "not a terminal: plain text"
 
 
+def test_the_summary_says_what_was_passed_over_and_only_of_the_rest_that_it_comes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    pipeline = PipelineMetrics("orders")
+    pipeline.source_records, pipeline.results, pipeline.filtered, pipeline.duplicates = 13, 4, 7, 2
+    summarize([Ending(pipeline, WorkflowMetrics("orders", "ab" * 32, []), "file:done.jsonl", None)], 2.0)
+    told = [line.split()[:2] for line in capsys.readouterr().err.splitlines() if line.startswith("  ") and line.strip()]
+    assert told == [["results", "4"], ["dead", "letters"], ["filtered", "7"], ["duplicates", "2"]]
+    pipeline.source_records += 1
+    summarize([Ending(pipeline, WorkflowMetrics("orders", "ab" * 32, []), "file:done.jsonl", None)], 2.0)
+    assert "  not finished          1  not committed: they come again" in capsys.readouterr().err
+
+
 def test_a_run_without_new_events_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     summarize([Ending(PipelineMetrics("orders"), None, None, None)], 0.1)
     assert capsys.readouterr().err.splitlines() == [

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from express.cli import extensions, substitutions
 from express.cli.exits import Exit, usage
+from express.cli.extensions import Extension
 
 if TYPE_CHECKING:
     from express.config import Configuration
     from express.dlq.boxes import Box
     from express.dlq.letters import Letter
+    from express.program import Program
 
 SHORT = "List, show, replay or drop dead letters."
 EXAMPLES = """
@@ -25,7 +28,7 @@ EXAMPLES = """
 Examples:
   express dlq list file:dead-letters.jsonl
   express dlq show kafka://localhost:9092/orders.dead 3-1041
-  express dlq replay queue:dead.db --definition orders.asl.json --functions orders_functions.py --dry-run
+  express dlq replay queue:dead.db --all --definition orders.asl.json --functions orders_functions.py --dry-run
   express dlq replay queue:dead.db --to queue:orders.db --error OutOfStock
   express dlq drop redis://localhost:6379/orders.dead 1526919030474-55
   express dlq drop -c express.yaml kafka://events/orders.dead --all
@@ -63,7 +66,7 @@ def show(place: Place, identity: Annotated[str, typer.Argument(metavar="ID")], c
 
     async def shown() -> int:
         async with _opened(place, configuration) as box:
-            (one,) = await _chosen(box, place, [identity], None, every=False)
+            one, *_ = await _chosen(box, place, [identity], None, every=False)  # a file may hold the same line twice
         for name, text in one.reasons.items():
             print(f"{name}: {text}")
         for name, content in one.headers:
@@ -86,20 +89,35 @@ def replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send and remove nothing.")] = False,
     definition: Annotated[Path | None, typer.Option(metavar="FILE", help="With --dry-run: what this definition does with them.")] = None,
     functions: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="The definition's functions; they really run.")] = None,
+    substitute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=substitutions.HELP)] = None,
+    extension: Annotated[list[Extension] | None, typer.Option(help=extensions.HELP)] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="The definition takes batches: each record is an array of one.")] = False,
     configuration: Config = None,
 ) -> int:
     """Sends the original records, keys and headers untouched, to ADDRESS; each is removed here once it is acknowledged there. With
-    --definition and --dry-run they run through that definition instead, and nothing is sent: exit code 1 when some still fail."""
+    --definition and --dry-run they run through that definition instead, with the connections, functions and substitutions that the
+    configuration has for it, and nothing is sent: exit code 1 when some still fail."""
     if definition is not None and not dry_run:
         raise usage("expected --dry-run beside --definition: what is sent runs in a pipeline")
     if dry_run == (to is not None) and definition is None:
         raise usage("expected --to ADDRESS, or --dry-run")
 
+    from express.loading import program_of
+    from express.surroundings import surroundings
+
     async def replayed() -> int:
         async with _opened(place, configuration) as box:
             chosen = await _chosen(box, place, ids, error, every=every)
             if definition is not None:
-                return await _rehearsed(definition, functions or [], chosen)
+                there = surroundings(definition, configuration, os.environ, functions or ())
+                program = program_of(
+                    definition,
+                    there.functions,
+                    substitutions={**there.substitutions, **substitutions.parsed(substitute)},
+                    connections=there.connections,
+                    extensions=(*there.extensions, *(extension or ())),
+                )
+                return await _rehearsed(program, chosen, batch)
             if to is None:
                 for one in chosen:
                     print(_line(one))
@@ -161,13 +179,12 @@ async def _chosen(box: Box, place: str, ids: list[str] | None, error: str | None
     return found
 
 
-async def _rehearsed(definition: Path, functions: list[Path], chosen: list[Letter]) -> int:
+async def _rehearsed(program: Program, chosen: list[Letter], batch: bool) -> int:
     from express.dlq.replaying import rehearse
-    from express.loading import functions_of, program_of
     from express.runtime.values import dumps
 
     failed = 0
-    async for tried in rehearse(program_of(definition, functions_of(functions)), chosen):
+    async for tried in rehearse(program, chosen, batch):
         outcome = tried.outcome
         before = tried.letter.reason("error") or "no error name"
         failed += outcome.status != "SUCCEEDED"

@@ -56,10 +56,16 @@ def record(one: Letter) -> Record:
     return Record(topic="replay", key=one.key, value=one.value, headers=headers)
 
 
+class _Header(msgspec.Struct):
+    name: str
+    value: str | None = None
+    value_base64: str | None = msgspec.field(default=None, name="value-base64")
+
+
 class _Envelope(msgspec.Struct):
     """A line of a file: see ``express.envelopes``."""
 
-    headers: list[dict[str, str | None]] = []
+    headers: list[_Header] = []
     key: str | None = None
     key_base64: str | None = msgspec.field(default=None, name="key-base64")
     value: msgspec.Raw = msgspec.Raw(b"null")
@@ -74,13 +80,15 @@ def from_line(identity: str, line: bytes) -> Letter:
     found = _envelope.decode(line)
     fields: dict[str, Any] = msgspec.json.decode(line)
     reasons = {name: _text(value) for name, value in fields.items() if name.startswith("express-")}
+    if "express-error" not in reasons:
+        raise ValueError("nothing says why it is one")  # a result, perhaps: --all must not remove it
     # A tombstone and a value that is JSON's null look the same in a file: both are read as null
     value = None if found.value == b"null" else bytes(found.value)
     return Letter(
         id=identity,
         key=_bytes(found.key, found.key_base64),
         value=value if found.value_base64 is None else b64decode(found.value_base64),
-        headers=tuple((str(each["name"]), _bytes(each.get("value"), each.get("value-base64")) or b"") for each in found.headers),
+        headers=tuple((each.name, _bytes(each.value, each.value_base64) or b"") for each in found.headers),
         reasons=reasons,
     )
 

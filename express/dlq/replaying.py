@@ -14,6 +14,7 @@ from express.dlq.letters import Letter, record
 from express.errors import PipelineStopped
 from express.outcome import Outcome
 from express.program import Program
+from express.runtime.context import as_text
 from express.runtime.values import loads
 from express.sinks import Entry, Sink
 from express.sources import Assignment
@@ -59,12 +60,26 @@ async def send(box: Box, chosen: Sequence[Letter], sink: Sink, *, keep: bool, se
         sent(len(batch))
 
 
-async def rehearse(program: Program, chosen: Sequence[Letter]) -> AsyncIterator[Tried]:
-    """Runs each record through a program, functions and all, one after the other; nothing is sent, nothing removed."""
+async def rehearse(program: Program, chosen: Sequence[Letter], batch: bool = False) -> AsyncIterator[Tried]:
+    """Runs each record through a program, functions and all, one after the other; nothing is sent, nothing removed. The Context Object has
+    the ``Source`` that it had. ``batch``: as an array of one, which is what a pipeline with batches gives it."""
     for one in chosen:
         try:
             event: Any = None if one.value is None else loads(one.value)
         except ValueError as error:
             yield Tried(one, Outcome("FAILED", None, "Express.Undecodable", str(error)))
             continue
-        yield Tried(one, await program.execute(event, name=one.reason("execution") or None))
+        name, context = one.reason("execution") or None, {"Source": _source(one, batch)}
+        yield Tried(one, await program.execute([event] if batch else event, name=name, context=context))
+
+
+def _source(one: Letter, batch: bool) -> dict[str, Any]:
+    """``$$.Source`` of a record, from what its letter says of where it was."""
+    try:
+        place: Any = loads(one.reason("source").encode())
+    except ValueError:
+        place = {}
+    key = None if one.key is None else as_text(one.key)
+    headers = {name: as_text(content) for name, content in one.headers}
+    source = {**(place if isinstance(place, dict) else {}), "key": key, "headers": headers}
+    return {**source, "records": [source]} if batch else source

@@ -189,13 +189,14 @@ class Recorded(Execution, eq=False):
 def _origin(message: Message, kind: str) -> dict[str, Any]:
     return {
         **place(message, kind),
-        "key": None if message.key is None else _text(message.key),
-        "headers": {name: _text(value) for name, value in message.headers},
+        "key": None if message.key is None else as_text(message.key),
+        "headers": {name: as_text(value) for name, value in message.headers},
         "timestamp": message.timestamp,
     }
 
 
-def _text(value: bytes) -> str:
+def as_text(value: bytes) -> str:
+    """A key or a header as the Context Object has it: base64 where it is not UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from express.queue import Queue
 from tests.commandline import express
 
 BROKEN = {"StartAt": "A", "States": {"A": {"Type": "Pass", "InputPath": "$.total", "End": True}}}
@@ -60,6 +63,40 @@ def test_a_mend_is_tried_then_the_records_are_sent_again_and_what_is_hopeless_is
     assert dropped.stdout == "dropped 1 of queue:dead.db\n"
     assert express("dlq", "list", "queue:dead.db", cwd=folder).stderr == "0 dead letters in queue:dead.db\n"
     assert express("queue", "show", "again.db", cwd=folder).stdout == "again.db: 2 waiting, 0 in flight or delayed\n"
+
+
+def test_a_definition_is_tried_with_what_its_configuration_has_for_it(folder: Path) -> None:
+    stage = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"stage": "${Stage}"}, "End": True}}}
+    (folder / "stage.json").write_text(json.dumps(stage))
+    workflows = {"orders": {"definition": "stage.json", "substitutions": {"Stage": "prod"}}}
+    (folder / "express.yaml").write_text(json.dumps({"workflows": workflows}))
+    tried = express("dlq", "replay", "queue:dead.db", "1", "--definition", "stage.json", "--dry-run", "-c", "express.yaml", cwd=folder)
+    assert tried.stdout == '1  States.Runtime -> SUCCEEDED  {"stage":"prod"}\n', tried.stderr
+    given = express(
+        "dlq", "replay", "queue:dead.db", "1", "--definition", "stage.json", "--dry-run", "--substitute", "Stage=test", cwd=folder
+    )
+    assert '{"stage":"test"}' in given.stdout
+
+
+def test_a_line_that_is_there_twice_is_shown(folder: Path) -> None:
+    done = express("run", "broken.json", "--source", "file:orders.jsonl", "--dead-letter", "file:dead.jsonl", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    line = (folder / "dead.jsonl").read_text().splitlines(keepends=True)[0]
+    (folder / "dead.jsonl").write_text(line + line)
+    identity = express("dlq", "list", "file:dead.jsonl", cwd=folder).stdout.split()[0]
+    shown = express("dlq", "show", "file:dead.jsonl", identity, cwd=folder)
+    assert (shown.returncode, shown.stderr) == (0, "")
+
+
+def test_damaged_headers_in_a_queue_are_kept_and_stop_nobody(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "dead.db")) as database:
+        database.execute("UPDATE record SET headers = x'ff00' WHERE id = 1")
+        database.commit()
+    assert express("dlq", "list", "queue:dead.db", cwd=folder).returncode == 0
+    assert "header express-damaged-headers: " in express("dlq", "show", "queue:dead.db", "1", cwd=folder).stdout
+    with closing(Queue(folder / "dead.db")) as queue:
+        first, *_ = queue.take(3, 60.0)
+    assert first.headers == (("express-damaged-headers", b"\xff\x00"),)
 
 
 HELP = "(see express dlq replay --help)"

@@ -16,6 +16,7 @@ from express.dlq.replaying import rehearse, send
 from express.errors import ConfigurationError, ConnectionFailed, PipelineStopped
 from express.options import SinkOptions
 from express.outcome import Outcome
+from express.runtime.values import loads
 from express.sinks import Entry
 from express.sources import Assignment
 from tests.brokers.kafka_bed import Kafka
@@ -241,6 +242,23 @@ async def test_a_rehearsal_runs_the_records_and_touches_nothing(tmp_path: Path) 
         assert len(await letters(box)) == 4
 
 
+async def test_a_rehearsal_has_the_context_that_the_record_had_and_batches_where_it_is_told(tmp_path: Path) -> None:
+    import express
+
+    place = f"file:{tmp_path}/dead.jsonl"
+    await bury(place)
+    told = {
+        "Type": "Pass",
+        "Parameters": {"topic.$": "$$.Source.topic", "offset.$": "$$.Source.offset", "event.$": "$[0].total"},
+        "End": True,
+    }
+    program = express.compile({"StartAt": "Told", "States": {"Told": told}}, name="orders")
+    async with Opened(place) as box:
+        first, *_ = await letters(box)
+        (tried,) = [one.outcome async for one in rehearse(program, [first], batch=True)]
+    assert tried.output == {"topic": "orders", "offset": loads(first.reason("source").encode())["offset"], "event": 1}
+
+
 async def test_a_file_that_a_pipeline_writes_is_not_removed_from(tmp_path: Path) -> None:
     place = f"file:{tmp_path}/dead.jsonl"
     await bury(place)
@@ -254,7 +272,11 @@ async def test_a_file_that_a_pipeline_writes_is_not_removed_from(tmp_path: Path)
         assert len(await letters(box)) == 4
 
 
-@pytest.mark.parametrize("text", [b'{"a": 1', b"[1]\n", b'{"headers": 5}\n', b"plain\n"])
+NAMELESS = b'{"headers": [{"x": "y"}], "express-error": "Down"}\n'
+RESULT = b'{"total": 1}\n'
+
+
+@pytest.mark.parametrize("text", [b'{"a": 1', b"[1]\n", b'{"headers": 5}\n', b"plain\n", NAMELESS, RESULT])
 async def test_a_line_that_is_no_dead_letter_is_named(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "dead.jsonl").write_bytes(text)
     async with Opened(f"file:{tmp_path}/dead.jsonl") as box:

@@ -204,10 +204,10 @@ class LimitModel:
             self.ends.extend([False] * count)
             succeeded(count)
 
-        def told_of_failure() -> str | None:
-            self.ends.append(True)
+        def told_of_failure(count: int = 1) -> str | None:
+            self.ends.extend([True] * count)
             self.reached = self.reached or self._reached()
-            said = failed()
+            said = failed(count)
             if (said is not None) != self._reached():
                 raise Violation(f"the dead-letter limit {self.limit} said {said!r} after {list(self.ends)}")
             return said
