@@ -50,11 +50,13 @@ bench: $(VENV)/.bench  ## the benchmarks, one after the other (minutes; quiet ma
 
 # EVENTS, RATE and MINUTES for shorter ones; each part alone: see docs/chaos.md.
 chaos: $(VENV)/.dev  ## the long fault runs: kills, three brokers, storms, soak, 50,000 seeds, planted bugs (hours; quiet machine)
-	EXPRESS_CHAOS=1 $(BIN)/python -m pytest -m "chaos or kills" --timeout=3600 $(PYTEST_ARGS)
-	$(BIN)/python -m tests.simulation --seeds $${SEEDS:-50000}
-	$(BIN)/python -m tests.chaos.cluster
-	$(BIN)/python -m tests.chaos.storms storm drain dead-letter soak
-	$(BIN)/python -m tests.chaos.mutations
+	@failed=0; \
+	EXPRESS_CHAOS=1 $(BIN)/python -m pytest -m "chaos or kills" --timeout=3600 $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m tests.simulation --seeds $${SEEDS:-50000} || failed=1; \
+	$(BIN)/python -m tests.chaos.cluster || failed=1; \
+	$(BIN)/python -m tests.chaos.storms storm drain dead-letter soak || failed=1; \
+	$(BIN)/python -m tests.chaos.mutations || failed=1; \
+	exit $$failed
 
 # PAIRS=1000000 for the long run (hours); REQUESTS to the API; SEED for other cases; SECONDS for atheris, each parser.
 PAIRS ?= 100000

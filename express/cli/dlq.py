@@ -173,6 +173,8 @@ async def _chosen(box: Box, place: str, ids: list[str] | None, error: str | None
         raise usage("expected IDs, --error NAME, or --all")
     if ids and (every or error is not None):
         raise usage("expected IDs, or --error NAME or --all, not both")
+    if every and error is not None:
+        raise usage("expected --error NAME or --all, not both")
     found = [one async for one in box.letters() if (one.id in ids if ids else error is None or one.reason("error") == error)]
     if missing := set(ids or ()) - {one.id for one in found}:
         raise ConfigurationError(*(f"{place}: there is no dead letter {each}" for each in sorted(missing)))

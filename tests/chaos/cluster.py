@@ -1,6 +1,6 @@
 """The large run: three brokers, four members, everything that goes wrong at once, and the record of what the ledger says.
 
-``EVENTS=2000000 python -m tests.chaos.cluster``; also RATE (events a second), SEED (of the faults), ORDER, IN_FLIGHT. MINUTES bounds how
+``python -m tests.chaos.cluster``; EVENTS, RATE (events a second), SEED (of the faults), ORDER and IN_FLIGHT change it, MINUTES bounds how
 long is written, whichever comes first. Brokers, members, proxy and ledger are this run's own and end with it, however it ends.
 """
 
@@ -38,12 +38,12 @@ FROZEN = 30.0  # seconds without anything from a partition that has something
 
 def settings() -> Settings:
     return Settings(
-        rate=float(os.environ.get("RATE", "800")),
+        rate=float(os.environ.get("RATE", "1200")),
         seconds=0.3,
         partitions=PARTITIONS,
         session=6.0,
         drain=2.0,
-        in_flight=int(os.environ.get("IN_FLIGHT", "1000")),
+        in_flight=int(os.environ.get("IN_FLIGHT", "3000")),
     )
 
 

@@ -13,7 +13,7 @@ Written by the runs themselves, each its own section; what was not run as long a
 Each alone:
 
 ```
-EVENTS=2000000 RATE=800 python -m tests.chaos.cluster     three brokers, four members, everything that goes wrong at once
+python -m tests.chaos.cluster                             three brokers, four members, everything that goes wrong at once
 python -m tests.chaos.storms storm drain dead-letter soak
 python -m tests.simulation --seeds 50000                  in virtual time; --seed 417 for one, with its log
 python -m tests.chaos.mutations                           planted bugs: mutations.md

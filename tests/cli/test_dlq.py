@@ -106,6 +106,7 @@ MISTAKES = [
     (("list", "drop:"), 78, f"place of dead letters: drop:: there is no place of dead letters called drop:, expected one of {KINDS}"),
     (("show", "queue:dead.db", "9"), 78, "queue:dead.db: there is no dead letter 9"),
     (("drop", "queue:dead.db"), 2, "expected IDs, --error NAME, or --all (see express dlq drop --help)"),
+    (("drop", "queue:dead.db", "--all", "--error", "Down"), 2, "expected --error NAME or --all, not both (see express dlq drop --help)"),
     (("replay", "queue:dead.db", "--all"), 2, f"expected --to ADDRESS, or --dry-run {HELP}"),
     (
         ("replay", "queue:dead.db", "--all", "--to", "file:x"),
