@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from express.observers.stall import LONG, PERIOD, Heartbeat
+from express.observers.stall import LONG, PERIOD, Heartbeat, write_stacks
 
 
 async def test_a_loop_that_is_blocked_shows_how_long() -> None:
@@ -46,9 +48,28 @@ async def test_a_long_stall_writes_the_stacks_while_it_lasts_and_a_line_after_it
     assert record.getMessage().startswith("the event loop stood still for 1.")
 
 
-async def test_a_stopped_heartbeat_leaves_no_timer() -> None:
-    heartbeat = Heartbeat()
-    heartbeat.start(asyncio.get_running_loop())
-    heartbeat.stop()
-    await asyncio.sleep(1.5 * PERIOD)
+async def test_looking_at_the_stacks_of_a_loop_that_runs_on_ends_nothing() -> None:
+    """As after a SIGSTOP: the stall is over when somebody looks. faulthandler's timer looked at frames that were gone."""
+
+    def deep(depth: int) -> int:
+        return depth and deep(depth - 1)
+
+    stacks, until = io.StringIO(), time.monotonic() + 0.3
+    looking = [threading.Thread(target=lambda: [write_stacks(stacks) for _ in range(200)]) for _ in range(2)]
+    for thread in looking:
+        thread.start()
+    while time.monotonic() < until or any(thread.is_alive() for thread in looking):
+        deep(50)
+    assert stacks.getvalue().count("in deep") > 0
+
+
+async def test_a_stopped_heartbeat_leaves_no_timer_and_no_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with (tmp_path / "stacks").open("w") as stacks:
+        heartbeat = Heartbeat(stacks)
+        heartbeat.start(asyncio.get_running_loop())
+        assert threading.active_count() == before + 1
+        heartbeat.stop()
+        await asyncio.sleep(1.5 * PERIOD)
     assert heartbeat.lateness.count == 0
+    assert threading.active_count() == before
