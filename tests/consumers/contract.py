@@ -66,6 +66,15 @@ class Reader:
         self.held.extend(assignments)
 
     async def revoked(self, assignments: Sequence[Assignment]) -> None:
+        self.lost(assignments)
+
+    async def suspended(self, assignments: Sequence[Assignment]) -> None:
+        pass
+
+    def resumed(self, assignments: Sequence[Assignment]) -> None:
+        pass
+
+    def lost(self, assignments: Sequence[Assignment]) -> None:
         for assignment in assignments:
             assignment.fenced = True
             self.held.remove(assignment)
