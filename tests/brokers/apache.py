@@ -41,7 +41,9 @@ def jars() -> Path:
 
 def _identity() -> str:
     """As Kafka writes a random UUID."""
-    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    while (found := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass  # one in 64: the tool would take it for a flag
+    return found
 
 
 class Node:
