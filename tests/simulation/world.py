@@ -112,7 +112,25 @@ class Process:
         if (reruns := self.dispatcher._evaluation.reruns) is not None:
             reruns._chance = chooser.random
         self.model.watch(self.dispatcher)
+        self.drained: dict[Assignment, set[tuple[Assignment, int]]] = {}
+        self._watch_drains()
         self.task: asyncio.Task[Summary] = asyncio.get_running_loop().create_task(self.run())
+
+    def acknowledged(self) -> set[tuple[Assignment, int]]:
+        return self.sink.acknowledged | self.dead_letter.acknowledged
+
+    def _watch_drains(self) -> None:
+        """What was acknowledged when a drain's commit began is noted for each assignment."""
+        committer = self.dispatcher._committer
+        commit = committer.commit
+
+        async def committing(assignments: Iterable[Assignment], patience: float | None = None) -> None:
+            assignments = list(assignments)
+            if patience is not None:
+                self.drained.update(dict.fromkeys(assignments, self.acknowledged()))
+            await commit(assignments, patience)
+
+        committer.commit = committing  # type: ignore[method-assign]
 
     def _memory(self) -> Remembered | None:
         world = self.world
@@ -354,10 +372,12 @@ class World:
             took = self.clock.time() - began
             if took > owner.drain + LEAVING + 1.0 and jumps == self.faults["the_machine_stands_still"]:
                 self.ledger.broken(f"the drain of {owner.drain} s took {took:.1f} s")
-            if held.fenced is not fenced and not owner.dispatcher._over:
-                self.ledger.broken(f"{held} was {'given away and not fenced' if fenced else 'fenced before it was given away'}")
-            if fenced and jumps == self.faults["the_machine_stands_still"]:  # else its time may have been over at once
-                self._in_order(owner, held)
+            if fenced and not held.fenced and not owner.task.done():
+                self.ledger.broken(f"{held} was given away and not fenced")
+            if not fenced and held.fenced and not owner.dispatcher._over:
+                self.ledger.broken(f"{held} was fenced before it was given away")
+            if jumps == self.faults["the_machine_stands_still"]:  # else its time may have been over at once
+                self._in_order(owner, held, None if fenced else owner.drained.get(held, set()))
 
     async def _joined_again(self, owner: Process, partition: int, to: Process) -> None:
         """The group waits for its slowest member; most partitions come back to who had them, now and then after somebody else."""
@@ -437,12 +457,13 @@ class World:
             if self.broker.owners.get(partition) is member.source and partition not in member.source.joining:
                 self._in_order(member, assignment)
 
-    def _in_order(self, member: Process, assignment: Assignment) -> None:
-        """What was acknowledged to a member whose commits all arrive is committed when it has given the partition up, or has left."""
+    def _in_order(self, member: Process, assignment: Assignment, acknowledged: set[tuple[Assignment, int]] | None = None) -> None:
+        """What was acknowledged to a member whose commits all arrive is committed when it has given the partition up, or has left; where it
+        was only suspended, what was ``acknowledged`` when its drain was over."""
         if member.source.trouble or member.source._late or member.source.missed or self.pipe.dedup is not None:
             return  # or it was acknowledged by the sink, and the store of what is done could not be told
         position = self.broker.committed.get(assignment.partition)
-        for given, offset in sorted(member.sink.acknowledged | member.dead_letter.acknowledged, key=lambda pair: pair[1]):
+        for given, offset in sorted(member.acknowledged() if acknowledged is None else acknowledged, key=lambda pair: pair[1]):
             if given is assignment and (position is None or not covers(position, offset)):
                 self.ledger.broken(f"{member.source.name} gave {assignment} up, and {offset}, acknowledged to it, is not committed")
 
@@ -555,7 +576,8 @@ class World:
             if member.task.exception() is not None:
                 member.ended_as_it_may()
                 continue
-            if member.metrics.in_flight != sum(assignment.in_flight for assignment in member.source.gone):
+            lost = sum(assignment.in_flight for assignment in member.source.gone)
+            if member.metrics.in_flight != lost or (member.metrics.in_flight_bytes and not lost):
                 self.ledger.broken(f"{member.metrics.in_flight} records in flight at the end of {member.source.name}")
             self._left_in_order(member)
 
