@@ -376,7 +376,8 @@ class World:
                 self.ledger.broken(f"{held} was given away and not fenced")
             if not fenced and held.fenced and not owner.dispatcher._over:
                 self.ledger.broken(f"{held} was fenced before it was given away")
-            if jumps == self.faults["the_machine_stands_still"]:  # else its time may have been over at once
+            # Where the machine stood still its time may have been over at once; one that stops as well commits no more of what is suspended
+            if jumps == self.faults["the_machine_stands_still"] and (fenced or not owner.dispatcher._over):
                 self._in_order(owner, held, None if fenced else owner.drained.get(held, set()))
 
     async def _joined_again(self, owner: Process, partition: int, to: Process) -> None:
