@@ -63,6 +63,9 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
             "max_partition_fetch_bytes": self.fetch_bytes,
             "fetch_max_bytes": self.fetch_total_bytes,
             "metadata_max_age_ms": 60_000,
+            # That the other end of a connection is gone shows only when it is used: better a new one than one that had been idle when
+            # a partition comes whose leader is there
+            "connections_max_idle_ms": 10_000,
         }
 
 

@@ -13,7 +13,7 @@ from express import dead_letters
 from express.clock import Clock
 from express.dead_letter_limit import DeadLetterLimit, Watch
 from express.dead_letters import Header, History
-from express.errors import PipelineStopped
+from express.errors import ConnectionFailed, PipelineStopped
 from express.lane import Lane
 from express.observers.metrics import BOUNDS, Histogram
 from express.observers.pipeline import PipelineMetrics
@@ -69,10 +69,17 @@ class Endings:
         return [sink for sink in (self._sink, self._dead_letter) if sink is not None]
 
     async def start(self) -> None:
+        """Both at once: where an answer takes long, each takes many. Raises ConnectionFailed that says what is wrong with either."""
+        starts = []
         if self._sink is not None:
-            await self._sink.start(self._results_acknowledged, self._result_rejected, self._sink_failed)
+            starts.append(self._sink.start(self._results_acknowledged, self._result_rejected, self._sink_failed))
         if self._dead_letter is not None:
-            await self._dead_letter.start(self._letters_acknowledged, self._letter_rejected, self._sink_failed)
+            starts.append(self._dead_letter.start(self._letters_acknowledged, self._letter_rejected, self._sink_failed))
+        errors = [outcome for outcome in await asyncio.gather(*starts, return_exceptions=True) if outcome is not None]
+        if len(errors) == 2 and type(errors[0]) is type(errors[1]) is ConnectionFailed and str(errors[0]) != str(errors[1]):
+            raise ConnectionFailed(f"{errors[0]}; {errors[1]}") from errors[0]
+        if errors:
+            raise errors[0]
 
     async def flush(self) -> None:
         """Returns when everything that has ended is acknowledged."""

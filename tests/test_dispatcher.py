@@ -750,6 +750,36 @@ async def test_a_sink_that_cannot_be_reached_ends_the_run_before_anything_was_ta
     assert pipeline.workflow.started == []
 
 
+async def test_both_sinks_that_cannot_be_reached_are_named() -> None:
+    pipeline = Pipeline()
+    pipeline.sink.unreachable, pipeline.dead_letter.unreachable = "a: connection refused", "b: no such topic"
+    with pytest.raises(ConnectionFailed, match=r"^a: connection refused; b: no such topic$"):
+        await pipeline.run()
+    pipeline.dead_letter.unreachable = "a: connection refused"
+    with pytest.raises(ConnectionFailed, match=r"^a: connection refused$"):
+        await pipeline.run()
+
+
+async def test_the_sinks_connect_at_the_same_time() -> None:
+    pipeline = Pipeline()
+    met = asyncio.Barrier(2)
+
+    def meeting(sink: Any) -> Any:
+        start = sink.start
+
+        async def started(*arguments: Any) -> None:
+            await asyncio.wait_for(met.wait(), 5.0)
+            await start(*arguments)
+
+        return started
+
+    for sink in (pipeline.sink, pipeline.dead_letter):
+        sink.start = meeting(sink)  # type: ignore[method-assign]
+    pipeline.send(1)
+    await pipeline.run()
+    assert pipeline.committed == 1
+
+
 async def test_a_fetch_that_breaks_stops_the_pipeline_with_its_own_error(caplog: pytest.LogCaptureFixture) -> None:
     pipeline = Pipeline(finite=False)
     pipeline.send(1)

@@ -139,7 +139,7 @@ class Faults:
             return
         fault = self._note("kill -9" if unfinished >= 50 else "kill -9 of little", name, partitions, unfinished)
         self.run.members[name].kill()
-        fault.milliseconds = int(time.time() * 1000)
+        fault.milliseconds, fault.process = int(time.time() * 1000), self.run.members[name].worker()
         self._in(2.0, lambda: self._begin(name))
 
     def _begin(self, name: str) -> None:

@@ -10,6 +10,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +30,10 @@ class Terminal(NamedTuple):
     milliseconds: int
     result: bytes | None  # None: a dead letter,
     reason: bytes | None  # with this error
+
+    def process(self) -> int | None:
+        """Who wrote it; a dead letter does not say."""
+        return None if self.result is None else int(orjson.loads(self.result)["by"][0])
 
 
 class Commit(NamedTuple):
@@ -141,7 +146,7 @@ def _compact_text(content: bytes, at: int) -> tuple[str, int]:
 
 class Fault(msgspec.Struct):
     """Something that was done to a member. ``unfinished``: its executions at that moment; ``partitions``: what it held. ``in_flight``: how
-    much may have been, where that is not the one member's."""
+    much may have been, where that is not the one member's. ``process``: what was killed."""
 
     what: str
     milliseconds: int
@@ -151,6 +156,7 @@ class Fault(msgspec.Struct):
     completed: int = 0  # since its last commits, by the ledger
     duplicates: int = 0
     in_flight: int = 0
+    process: int = 0
 
     @property
     def budget(self) -> int:
@@ -296,20 +302,26 @@ class Covered:
 def _blame(ledger: Ledger, faults: list[Fault], in_flight: int, violations: list[str]) -> int:
     """Holds each fault against its budget. Returns how many duplicates a fault explains.
 
-    A fault explains a duplicate when it concerns the partition, no commit before it covered the event (what was committed comes again
-    after no fault whatever), and the event was run within its effects: first ended before it or at most REACH after it, and, if a commit
-    has covered it since then, ended again within REACH, as a zombie's does. Of those that explain it the last one is charged that has not
-    used its budget up, or else the last one.
+    An event that ended twice in a row was ended by a process that did not have that committed: the first one, or, where a commit had
+    covered it in between, a zombie that ended it once more. When that process was killed, that kill is to blame, and no other fault.
+
+    Otherwise (the process lived, or is not known, as of a dead letter) a fault explains a duplicate when it concerns the partition, no
+    commit before it covered the event (what was committed comes again after no fault whatever), and the event was run within its effects:
+    first ended before it or at most REACH after it, and, if a commit has covered it since then, ended again within REACH, as a zombie's
+    does. Of those that explain it the last one is charged that has not used its budget up, or else the last one. A kill explains nothing
+    that another process than the killed one left.
     """
     faults = sorted(faults, key=lambda fault: fault.milliseconds)
     moments = [fault.milliseconds for fault in faults]
     covered = Covered(ledger.commits)
     begun: dict[int, list[int]] = defaultdict(list)  # of each partition, when its events first had a terminal
-    again: list[tuple[int, Place, int]] = []  # when, what, and when it had ended first
+    killed = {fault.process: fault for fault in faults if fault.process}
+    again: list[tuple[int, Place, int, Terminal, Terminal]] = []  # when, what, when it had ended first; how before, and how now
     for place, terminals in ledger.terminals.items():
-        found = sorted(terminal.milliseconds for terminal in terminals)
-        begun[place[0]].append(found[0])
-        again.extend((moment, place, found[0]) for moment in found[1:])
+        found = sorted(terminals, key=lambda terminal: terminal.milliseconds)
+        first = found[0].milliseconds
+        begun[place[0]].append(first)
+        again.extend((later.milliseconds, place, first, earlier, later) for earlier, later in pairwise(found))
     for each in begun.values():
         each.sort()
     for fault in faults:
@@ -319,12 +331,19 @@ def _blame(ledger: Ledger, faults: list[Fault], in_flight: int, violations: list
             own = begun[partition]
             fault.completed += bisect_right(own, fault.milliseconds) - bisect_left(own, 0 if last is None else last.milliseconds)
     given = 0
-    for moment, place, first in sorted(again):
+    for moment, place, first, earlier, later in sorted(again, key=lambda each: each[:2]):
         late = covered.at(place, moment - 1)
+        process = (later if late else earlier).process()
+        kill = killed.get(process or 0)
+        if kill is not None and place[0] in kill.partitions and not covered.at(place, kill.milliseconds):
+            kill.duplicates += 1
+            given += 1
+            continue
         explaining = [
             fault
             for fault in reversed(faults[: bisect_right(moments, moment)])
             if place[0] in fault.partitions
+            and not (process and fault.process)
             and first <= fault.milliseconds + REACH
             and (moment <= fault.milliseconds + REACH or not late)
             and not covered.at(place, fault.milliseconds)

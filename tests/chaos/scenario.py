@@ -111,7 +111,7 @@ class Load:
         """kill -9, at a moment when so many executions are unfinished."""
         fault = self.fault("kill -9", name, at_least)
         self.members[name].kill()
-        fault.milliseconds = int(time.time() * 1000)
+        fault.milliseconds, fault.process = int(time.time() * 1000), self.members[name].worker()
         return fault
 
     def until_everything_has_ended(self, seconds: float = 90.0) -> None:

@@ -86,6 +86,30 @@ def test_an_earlier_fault_that_still_has_an_effect_takes_what_the_last_one_canno
     assert [fault.duplicates for fault in told.faults] == [4, 4]
 
 
+def test_a_kill_is_to_blame_for_what_the_killed_process_had_ended_and_for_nothing_else() -> None:
+    told = Told()
+    told.ledger.commits.append(Commit(1_001, 0, 1, ""))
+    killed, latency = Fault("kill -9", 2_000, "a", [0], 1, process=1), Fault("latency", 2_500, "of all", [0], 0, in_flight=100)
+    told.faults = [killed, latency]
+    told.ledger.terminals[0, 2].append(result(3, 3_000, by="[2, 1.0, 2.0]"))
+    assert told.violations() == []
+    assert (killed.duplicates, latency.duplicates) == (1, 0), "however much another fault may still take"
+    told.ledger.terminals[0, 2].append(result(3, 3_001, by="[3, 1.0, 2.0]"))
+    assert told.violations() == []
+    assert (killed.duplicates, latency.duplicates) == (1, 1), "process 2 lives"
+    told.faults = [killed]
+    assert told.violations() == ["1 duplicates that no fault explains"]
+
+
+def test_a_kill_that_left_more_than_its_budget_is_named_although_another_fault_has_room() -> None:
+    told = Told()
+    told.faults = [Fault("kill -9", 2_000, "a", [0], 0, process=1, in_flight=1), Fault("latency", 2_500, "all", [0], 0, in_flight=100)]
+    told.ledger.commits.append(Commit(1_500, 0, 0, ""))
+    for offset in range(3):
+        told.ledger.terminals[0, offset].append(result(offset + 1, 3_000, by="[2, 1.0, 2.0]"))
+    assert told.violations() == ["kill -9 of a: 3 duplicates, the budget was 1 + 0"]
+
+
 def duplicated(fault: int, *commits: Commit, again: int = 3_000) -> list[str]:
     """Event 3, which first ended at 1,002, ends again, with one fault and these commits."""
     told = Told()

@@ -39,6 +39,7 @@ def test_its_unsafe_defaults_are_all_overruled() -> None:
         assert ours["heartbeat_interval_ms"] * 3 <= ours["session_timeout_ms"]
         assert ours["fetch_max_wait_ms"] <= 100, "an empty partition would hold back a full one for so long"
         assert (ours["max_partition_fetch_bytes"], ours["fetch_max_bytes"]) == (1 << 20, 16 << 20)
+        assert (unsafe["connections_max_idle_ms"], ours["connections_max_idle_ms"]) == (540_000, 10_000), "the other end may be gone"
         assert "group_instance_id" not in ours, "a static member does not leave its group"
         assert ours["request_timeout_ms"] >= ours["rebalance_timeout_ms"] + 10_000, "a join waits for the slowest member"
 
