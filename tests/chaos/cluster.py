@@ -38,12 +38,12 @@ FROZEN = 30.0  # seconds without anything from a partition that has something
 
 def settings() -> Settings:
     return Settings(
-        rate=float(os.environ.get("RATE", "1200")),
+        rate=float(os.environ.get("RATE", "1000")),
         seconds=0.3,
         partitions=PARTITIONS,
         session=6.0,
         drain=2.0,
-        in_flight=int(os.environ.get("IN_FLIGHT", "3000")),
+        in_flight=int(os.environ.get("IN_FLIGHT", "1500")),
     )
 
 
