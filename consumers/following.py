@@ -152,7 +152,7 @@ class FollowSource(Source):
         self._files: list[File] = []  # the last one is read
         self._queue: deque[Line] = deque()
         self._paused = self._failing = False
-        self._resumed = asyncio.Event()
+        self._resumed, self._saving = asyncio.Event(), asyncio.Lock()
         self._intake: Intake | None = None
 
     # --- Where it begins ----------------------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ class FollowSource(Source):
             for file in committed:
                 file.position = positions[file.assignment]
             try:
-                await asyncio.to_thread(self._save, self._checkpoint, list(self._files))
+                await self._saved(self._checkpoint)
             except OSError as error:
                 for file, position in zip(committed, before, strict=True):
                     file.position = position
@@ -355,6 +355,11 @@ class FollowSource(Source):
                 return []
             self._failing = False
         return [file.assignment for file in committed]
+
+    async def _saved(self, checkpoint: Checkpoint) -> None:
+        """One at a time: a commit and the end of a file may come together."""
+        async with self._saving:
+            await asyncio.to_thread(self._save, checkpoint, list(self._files))
 
     def _save(self, checkpoint: Checkpoint, files: Sequence[File]) -> None:
         trail = Trail(followed=str(self._path.absolute()), files=[file.kept() for file in files])
@@ -370,7 +375,7 @@ class FollowSource(Source):
             file.close()
             if self._checkpoint is not None:  # whoever rotates may remove it now
                 with suppress(OSError):  # the next commit writes it
-                    await asyncio.to_thread(self._save, self._checkpoint, list(self._files))
+                    await self._saved(self._checkpoint)
 
     async def stop(self) -> None:
         for file in self._files:

@@ -74,7 +74,8 @@ class KafkaSource(Source):
         self._renewal: asyncio.Task[None] | None = None
         self._renewed = -QUICK_SECONDS
         self._watches: list[asyncio.Task[None]] = []
-        self._moved: dict[Any, tuple[int, float]] = {}  # partition -> (position, since when)
+        self._moved: dict[Any, tuple[int, float]] = {}  # partition -> (position, since when; the time while paused left out)
+        self._paused_since = 0.0
         self._unable: ConnectionFailed | None = None
 
     async def start(self, intake: Intake) -> None:
@@ -138,11 +139,13 @@ class KafkaSource(Source):
         self._renew(f"{type(error).__name__}: {error}")
 
     def pause(self) -> None:
-        self._paused = True
+        self._paused, self._paused_since = True, time.monotonic()
 
     def resume(self) -> None:
+        # A pipeline at its limit pauses and resumes every other moment: what does not move while it takes is frozen all the same
+        paused = time.monotonic() - self._paused_since
+        self._moved = {partition: (position, since + paused) for partition, (position, since) in self._moved.items()}
         self._paused = False
-        self._moved.clear()
         if self._resumed and not self._resumed.done():
             self._resumed.set_result(None)
 
@@ -247,8 +250,8 @@ class KafkaSource(Source):
             member = Member(self.membership, self._intake)
             try:
                 await member.start()
-            except ConnectionFailed as error:
-                if isinstance(error.__cause__, kafka.FATAL):
+            except Exception as error:  # whatever aiokafka ran into: nobody else would ever make one
+                if isinstance(error, ConnectionFailed) and isinstance(error.__cause__, kafka.FATAL):
                     self._unable = error
                     return
                 log.warning("group %s: %s; trying again in %.1f s", self.membership.group, error, patience)

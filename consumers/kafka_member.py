@@ -156,8 +156,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         self.intake.lost([held for partition, held in self.held.items() if partition not in suspended or partition not in assigned])
         self._assignor.on_generation_assignment(coordinator.generation)  # aiokafka never does
         committed = await coordinator.fetch_committed_offsets(assigned)  # consumer.committed() would drop the metadata
-        if self.membership.start == "latest":
-            committed |= await self._begin_at_the_end([partition for partition in assigned if partition not in committed])
+        if self.membership.start == "latest" and len(committed) < len(assigned):
+            committed = await self._begun(assigned)
         if self._released:
             return
         resumed, begun = [], []
@@ -183,15 +183,21 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
         self.settled = self.joined = True
         self.changed = time.monotonic()
 
-    async def _begin_at_the_end(self, fresh: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
-        """``start=latest``: commits the end as it is now. Otherwise a restart before the first commit would begin at a later end, and
-        skip."""
-        if not fresh:
-            return {}
-        ends = await self._consumer.end_offsets(fresh)
-        positions = {partition: OffsetAndMetadata(offset, "") for partition, offset in ends.items()}
-        await self._consumer._coordinator._do_commit_offsets(None, positions)
-        return positions
+    async def _begun(self, assigned: Sequence[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """``start=latest``: what is committed, once the group has begun. A group without any position in the topic begins at its ends as
+        they are now, committed for all partitions by whoever holds the first one: otherwise a restart before the first commit would begin
+        at later ends, and skip, and so would a group of which some partition came later."""
+        coordinator, consumer = self._consumer._coordinator, self._consumer
+        topic = self.membership.endpoint.topic
+        everything = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        while not (committed := await coordinator.fetch_committed_offsets(everything)):
+            if everything[0] in assigned:
+                ends = await consumer.end_offsets(everything)
+                positions = {partition: OffsetAndMetadata(offset, "") for partition, offset in ends.items()}
+                await coordinator._do_commit_offsets(None, positions)
+            else:
+                await asyncio.sleep(0.1)
+        return {partition: position for partition, position in committed.items() if partition in assigned}
 
     def _unsettle(self) -> None:
         self.settled = False

@@ -267,7 +267,7 @@ class LeaseSource(Source, Generic[Lease]):
                     self._under_way = ()
                 self.leases.drop(done)
                 whole = len(done) == len(finished)
-            if refused:
+            if refused := [offset for offset in refused if offset in self.leases.held]:  # leases may have run out meanwhile
                 await self._refuse(self._of(refused))
                 self.leases.drop(refused)
         except self._for_now as error:

@@ -168,7 +168,7 @@ class RedisSource(LeaseSource[bytes]):
             elif field == b"key" and key is None:
                 key = content
             else:
-                headers.append((field.decode(errors="replace"), content))
+                headers.append((redis.header_of(field.decode(errors="replace")), content))
         if value is None:
             key, headers = None, []
             value = orjson.dumps({field.decode(errors="replace"): content.decode(errors="replace") for field, content in _pairs(fields)})

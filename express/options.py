@@ -196,10 +196,12 @@ class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``name``: the pipeline's. ``for_dead_letters``: entries carry the original record, its reasons are in the headers.
+    """``name``: the pipeline's. ``for_dead_letters``: entries carry the original record, its reasons are in the headers. ``for_replay``:
+    entries are original records that are sent again, each time for another execution.
     ``max_bytes``: the largest value that the pipeline can put (the payload limit)."""
 
     name: str
     connection: Connection | None = None
     for_dead_letters: bool = False
+    for_replay: bool = False
     max_bytes: int = 262_144

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
@@ -24,6 +25,19 @@ FOR_NOW: tuple[type[BaseException], ...] = (exceptions.RedisError, OSError)  # w
 FATAL = (exceptions.AuthenticationError, exceptions.NoPermissionError)  # what it does not: the operator must act
 
 Answer = TypeVar("Answer")
+
+
+_TAKEN = re.compile(r"(header:)*(key|value)")
+
+
+def field_of(header: str) -> str:
+    """The name of a header's field in an entry, where ``key`` and ``value`` are fields of the record itself."""
+    return f"header:{header}" if _TAKEN.fullmatch(header) else header
+
+
+def header_of(field: str) -> str:
+    """The other way round."""
+    return field.removeprefix("header:") if _TAKEN.fullmatch(field) else field
 
 
 class Endpoint(msgspec.Struct, frozen=True):

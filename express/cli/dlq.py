@@ -208,7 +208,7 @@ async def _sent(box: Box, place: str, chosen: list[Letter], to: str, keep: bool,
     if to.startswith("file:"):
         raise usage("expected --to kafka:, queue:, redis: or sqs:, whose records keep key and headers; a file has lines only")
     address, connection = resolve(_settings(configuration), to, registry.SINKS, "sink")
-    sink = registry.open_sink(address, SinkOptions(name="dlq", connection=connection))
+    sink = registry.open_sink(address, SinkOptions(name="dlq", connection=connection, for_replay=True))
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("sending", total=len(chosen))
         advance: Callable[[int], None] = lambda count: progress.advance(task, count)  # noqa: E731

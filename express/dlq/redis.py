@@ -55,7 +55,8 @@ class RedisBox(Box):
             for identity, flat in page:
                 fields = list(zip(flat[::2], flat[1::2], strict=True))
                 own = {name.decode(errors="replace"): content for name, content in reversed(fields) if name.decode(errors="replace") in OWN}
-                headers = [(name.decode(errors="replace"), content) for name, content in fields if name.decode(errors="replace") not in OWN]
+                names = [name.decode(errors="replace") for name, _ in fields]
+                headers = [(redis.header_of(name), content) for name, (_, content) in zip(names, fields, strict=True) if name not in OWN]
                 yield letter(identity.decode(), own.get("key"), own.get("value"), headers)
             after = f"({page[-1][0].decode()}"
 

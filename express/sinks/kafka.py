@@ -14,7 +14,7 @@ from aiokafka.partitioner import murmur2
 
 from express import kafka
 from express.addresses import Address
-from express.errors import ConfigurationError, ConnectionFailed
+from express.errors import ConfigurationError
 from express.kafka_silence import ANSWER_SECONDS, Silence
 from express.options import SinkOptions
 from express.sinks import Acknowledged, Entry, Rejected, Sink
@@ -238,8 +238,8 @@ class KafkaSink(Sink):
             try:
                 await self._connect()
                 break
-            except ConnectionFailed as again:
-                log.debug("%s", again)
+            except Exception as again:  # whatever aiokafka ran into: nobody else would ever make one
+                log.debug("%r", again)
                 await asyncio.sleep(patience)
                 patience = min(2 * patience, 5.0)
         self._failure = None

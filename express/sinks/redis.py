@@ -70,7 +70,7 @@ def _fields(entry: Entry) -> list[Any]:
     if entry.message.key is not None:
         fields += ("key", entry.message.key)
     for name, content in entry.headers:
-        fields += (name.encode(errors="replace"), content)
+        fields += (redis.field_of(name).encode(errors="replace"), content)
     return fields
 
 

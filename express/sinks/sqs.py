@@ -14,6 +14,7 @@ from express import aws, envelopes
 from express.addresses import Address
 from express.errors import ConfigurationError
 from express.options import SinkOptions
+from express.runtime.context import execution_name
 from express.sinks import Entry
 from express.sinks.batching import BatchingSink
 
@@ -36,7 +37,7 @@ def open_sink(address: Address, options: SinkOptions) -> SqsSink:
     endpoint, problems = aws.endpoint(address, options.connection, (), "sqs://eu-west-1/orders")
     if problems:
         raise ConfigurationError(*problems)
-    return SqsSink(endpoint, letter if options.for_dead_letters else result)
+    return SqsSink(endpoint, letter if options.for_dead_letters else result, options.for_replay)
 
 
 class Unfit(ValueError):  # noqa: N818 - named for what it is
@@ -61,15 +62,19 @@ def _text(body: str) -> str:
 
 
 class SqsSink(BatchingSink):
-    """A queue. Headers are a message's attributes; of a dead letter they are in its envelope. A message of a FIFO queue belongs to the
-    group of its key, and is recognised by its execution for five minutes."""
+    """A queue. Headers are a message's attributes; of a dead letter they are in its envelope.
+
+    A message of a FIFO queue belongs to the group of its key. For five minutes SQS drops, and acknowledges, what has the deduplication id
+    of another one: a result has its execution's name, a dead letter its record's (those of a batch have one execution), and a record that
+    is sent again an id of its own, since it may have come out of a FIFO queue just now.
+    """
 
     transient = aws.FOR_NOW
     most = BATCH * PARALLEL
 
-    def __init__(self, endpoint: aws.Endpoint, body: Body) -> None:
+    def __init__(self, endpoint: aws.Endpoint, body: Body, for_replay: bool) -> None:
         super().__init__(str(endpoint))
-        self._endpoint, self._body = endpoint, body
+        self._endpoint, self._body, self._for_replay = endpoint, body, for_replay
         self._fifo = endpoint.name.endswith(".fifo")
         self._client: Any = None
         self._url = ""
@@ -134,20 +139,25 @@ class SqsSink(BatchingSink):
         given = [(name, content) for name, content in entry.headers if not enveloped or (name in ATTRIBUTES and content)]
         attributes: dict[str, dict[str, Any]] = {}
         for name, content in dict(given).items() if enveloped else given:
-            if name in attributes or not _ATTRIBUTE.fullmatch(name) or len(name) > 256 or not content:
+            if name in attributes or name == "key" or not _ATTRIBUTE.fullmatch(name) or len(name) > 256 or not content:
                 raise Unfit(f"the header {name[:80]!r} cannot be an attribute of a message: those have a value, and a name of its own")
             attributes[name] = _attribute(content, enveloped)
         message = {"Id": str(place), "MessageBody": self._body(entry), "MessageAttributes": attributes}
         key = entry.message.key
         if self._fifo:
-            execution = dict(entry.headers).get("express-execution")
             message["MessageGroupId"] = _name(key) if key else NO_KEY
-            message["MessageDeduplicationId"] = execution.decode()[:128] if execution else uuid4().hex  # a record that is sent again
+            message["MessageDeduplicationId"] = self._recognised_by(entry)
         elif key:
             attributes["key"] = {"DataType": "Binary", "BinaryValue": key}
         if len(attributes) > MOST_ATTRIBUTES:
             raise Unfit(f"{len(attributes)} headers, a message has at most {MOST_ATTRIBUTES} attributes")
         return message
+
+    def _recognised_by(self, entry: Entry) -> str:
+        if self._body is letter:
+            return execution_name(entry.message)[:128]
+        execution = None if self._for_replay else dict(entry.headers).get("express-execution")
+        return uuid4().hex if execution is None else execution.decode()[:128]
 
 
 def _attribute(content: bytes, always_text: bool) -> dict[str, Any]:

@@ -179,9 +179,10 @@ class Faults:
     # Brokers and what is between
 
     def _restart_broker(self) -> None:
-        self._in(120.0, self._restart_broker)
-        if self._busy:
+        if self._busy:  # another one is cut off: soon
+            self._in(3.0, self._restart_broker)
             return
+        self._in(120.0, self._restart_broker)
         number, kill = self.chooser.randrange(3), self.chooser.random() < 0.5
         self._busy = True
         self._note("broker killed" if kill else "broker restarted", str(number), list(range(PARTITIONS)), everybody=True)
@@ -369,13 +370,15 @@ def cluster_record(
     kills = [fault for fault in verdict.faults if fault.what.startswith("kill")]
     closest = max(verdict.faults, key=lambda fault: fault.duplicates / max(1, fault.budget), default=None)
     nearest = f"{closest.what} of {closest.member}: {closest.duplicates} of {closest.budget}" if closest else "none"
+    killed = max(kills, key=lambda fault: fault.duplicates, default=None)
+    worst = f", at most {killed.duplicates:,} of one ({killed.budget:,} are allowed)" if killed else ""
     rows = [
         ("events", f"{verdict.events:,}" + ("" if whole else " (**not run in full yet**: 2,000,000 are)")),
         ("results, dead letters", f"{verdict.results:,}, {verdict.dead_letters:,} (with duplicates)"),
         ("minutes", f"{seconds / 60:.1f}"),
         ("commits audited, with a map", f"{verdict.commits:,}, {verdict.maps:,}"),
         ("faults", ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))),
-        ("duplicates", f"{verdict.duplicates:,}, of which kills made {sum(fault.duplicates for fault in kills):,}"),
+        ("duplicates", f"{verdict.duplicates:,}, of which killed processes left {sum(fault.duplicates for fault in kills):,}{worst}"),
         ("closest to its budget", nearest),
         ("longest stand of a partition", f"{longest:.1f} s, while no broker was away"),
         ("**violations**", f"**{len(verdict.violations)}**"),

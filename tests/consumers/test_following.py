@@ -43,6 +43,27 @@ def opened(path: Path) -> FollowSource:
     return source
 
 
+async def test_checkpoints_are_written_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once would write into one file: a commit may come while a file that is done is let go."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "events.jsonl").touch()
+    source = opened(tmp_path / "events.jsonl")
+    reader = Reader(source)
+    await source.start(reader)
+    writing: list[int] = []
+
+    def write(path: Path, body: bytes) -> None:
+        writing.append(1)
+        assert len(writing) == 1
+        time.sleep(0.05)
+        writing.pop()
+
+    monkeypatch.setattr(following, "write", write)
+    assert source._checkpoint is not None
+    await asyncio.gather(source._saved(source._checkpoint), source._saved(source._checkpoint))
+    await source.stop()
+
+
 class Log:
     """A program that writes lines, and what rotates its file."""
 

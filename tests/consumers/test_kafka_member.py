@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from consumers.kafka import KafkaSource
 from consumers.kafka_member import Member
 from express.commits import Tracker
+from express.errors import ConnectionFailed
 from express.sources import Assignment
 
 PARTITION = TopicPartition("t", 0)
@@ -131,3 +132,87 @@ async def test_only_what_is_behind_and_should_be_read_is_frozen(reason: str) -> 
     member.ends = {PARTITION: 9}  # of what was idle, since a moment
     source._look_for_frozen(member)
     assert bool(renewed) == (reason == "behind")
+
+
+async def test_what_does_not_move_is_frozen_although_the_pipeline_pauses_and_resumes_all_the_time() -> None:
+    source = KafkaSource(SimpleNamespace(group="g", drain_seconds=1.0, session_seconds=1.0))  # type: ignore[arg-type]
+    source.frozen_seconds = 0.1
+    held = {PARTITION: Assignment("t", 0, Tracker(0, ""))}
+    member: Any = SimpleNamespace(positions=lambda: {PARTITION: 5}, ends={PARTITION: 9}, held=held)
+    renewed: list[str] = []
+    source._renew = renewed.append  # type: ignore[method-assign]
+    for _ in range(6):
+        source._look_for_frozen(member)
+        assert not renewed, "it has had a tenth of a second only while it was paused"
+        await asyncio.sleep(0.01)
+        source.pause()
+        await asyncio.sleep(0.1)
+        source.resume()
+    for _ in range(6):
+        await asyncio.sleep(0.02)
+        source.pause()
+        source.resume()
+    source._look_for_frozen(member)
+    assert renewed
+
+
+async def test_whatever_a_new_member_runs_into_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = KafkaSource(SimpleNamespace(group="g", drain_seconds=1.0, session_seconds=1.0))  # type: ignore[arg-type]
+    source._intake = Pipeline()
+    failures: list[Exception] = [ConnectionFailed("nobody answers"), KeyError("a defect")]
+
+    async def start(self: Member) -> None:
+        if failures:
+            raise failures.pop(0)
+
+    monkeypatch.setattr(Member, "start", start)
+    source._renew("it was stuck")
+    async with asyncio.timeout(10):
+        while source._renewal is not None:
+            await asyncio.sleep(0.05)
+    assert not failures
+    assert source._member is not None
+
+
+class Group:
+    """What members of a new group find committed."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions, self.committed = partitions, {}  # type: ignore[var-annotated]
+
+    def member(self) -> Member:
+        member, _, coordinator = joined()
+        member.membership.start = "latest"  # type: ignore[misc]
+
+        async def fetch(partitions: Any) -> Any:
+            await asyncio.sleep(0.01)
+            return {partition: self.committed[partition] for partition in partitions if partition in self.committed}
+
+        async def commit(_: Any, positions: Any) -> None:
+            await asyncio.sleep(0.01)
+            assert not self.committed.keys() & positions.keys(), "somebody has begun there"
+            self.committed |= positions
+
+        async def ends(partitions: Any) -> Any:
+            await asyncio.sleep(0.01)
+            return {partition: 100 + partition.partition for partition in partitions}
+
+        coordinator.fetch_committed_offsets, coordinator._do_commit_offsets = fetch, commit
+        member._consumer.end_offsets, member._consumer.partitions_for_topic = ends, lambda _: set(range(self.partitions))
+        return member
+
+    async def begun(self, *held: set[int]) -> list[dict[int, int]]:
+        found = await asyncio.gather(*(self.member()._begun([TopicPartition("t", number) for number in each]) for each in held))
+        return [{partition.partition: position.offset for partition, position in each.items()} for each in found]
+
+
+async def test_a_new_group_begins_at_the_ends_whoever_holds_what() -> None:
+    group = Group(4)
+    assert await group.begun({1, 2}, {0, 3}) == [{1: 101, 2: 102}, {0: 100, 3: 103}]
+
+
+async def test_a_partition_that_comes_later_is_read_from_its_beginning() -> None:
+    group = Group(1)
+    assert await group.begun({0}) == [{0: 100}]
+    group.partitions = 3
+    assert await group.begun({0, 1}, {2}) == [{0: 100}, {}], "with start=latest, too: what came since then is new"

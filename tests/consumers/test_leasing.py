@@ -81,6 +81,23 @@ async def test_an_extension_that_takes_long_does_not_put_off_the_next_one() -> N
     assert max(gaps) < 0.5, "a third of a lease, not a third and what the last one took"
 
 
+async def test_what_was_refused_and_is_lost_while_something_else_is_acknowledged_is_not_given_back() -> None:
+    source = Held(lease=0.3, count=2)
+    reader = await reading(source)
+    finished, refused = reader.taken
+    reader.finish([finished, refused])
+    source.leases.refuse([refused.offset])
+    committing = asyncio.create_task(reader.commit())
+    await source.acknowledging.wait()
+    source.gone.add(1)  # somebody else has it by now, as the next extension finds out
+    while refused.offset in source.leases.held:
+        await asyncio.sleep(0.02)
+    source.acknowledge.set()
+    assert await committing
+    assert source.lost == 1
+    await source.stop()
+
+
 async def test_what_is_being_acknowledged_while_its_lease_is_extended_is_not_lost(caplog: pytest.LogCaptureFixture) -> None:
     source = Held(lease=0.3, count=3)
     reader = await reading(source)

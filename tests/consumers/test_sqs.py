@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from express import addresses
 from express.errors import ConfigurationError, ConnectionFailed
 from express.options import AwsConnection, SourceOptions
 from tests.brokers.aws_server import KEYS, Server
+from tests.commandline import running
 from tests.consumers.contract import Reader, numbered, numbers
 from tests.consumers.lease_contract import LeaseBed, LeaseContract
 from tests.consumers.survival import Place, survive
@@ -56,6 +58,13 @@ class TestElasticMQ(LeaseContract):
     @pytest.fixture
     def bed(self, elasticmq: Server) -> SqsBed:
         return SqsBed(elasticmq)
+
+
+@pytest.mark.chaos  # a minute more; below, every test of what is SQS's own runs over both
+class TestMoto(LeaseContract):
+    @pytest.fixture
+    def bed(self, moto: Server) -> SqsBed:
+        return SqsBed(moto)
 
 
 async def reading(source: SqsSource) -> Reader:
@@ -304,3 +313,21 @@ def test_two_workers_one_of_them_killed_over_and_over_lose_nothing_and_repeat_at
     tmp_path: Path, elasticmq: Server
 ) -> None:
     survive(SqsPlace(tmp_path, elasticmq))
+
+
+@pytest.mark.chaos
+def test_ten_thousand_messages_five_hundred_at_a_time_run_once_each(tmp_path: Path, elasticmq: Server) -> None:
+    """What is in flight is a hundred times what one request may carry: received, extended and deleted in batches, all at the same time."""
+    place, count = SqsPlace(tmp_path, elasticmq), 10_000
+    place.send([b'{"n":%d}' % number for number in range(count)])
+    arguments = ["run", "work.asl.json", "--functions", "functions.py", *place.command(), "--in-flight", "500"]
+    began = time.monotonic()
+    with running(*arguments, cwd=tmp_path, environment=place.environment) as worker:
+        worker.until(lambda: place.left() == 0, "everything was done", 300)
+        print(f"{count / (time.monotonic() - began):.0f} messages/s with the start, each of them 0.24 s long on average")
+        assert worker.metric('express_leases_lost_total{pipeline="work"}') == 0
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0, worker.stderr
+    results, letters = place.ended()
+    assert sorted(orjson.loads(value)["n"] for _, value in results) == list(range(count))
+    assert letters == []

@@ -24,7 +24,13 @@ from tests.brokers.redis_server import Server
 from tests.pipelines import Workflow
 
 Address = Callable[[], str]
-HEADERS = [("trace", b"\xff\x00"), ("trace", b"2"), ("express-first-failure", b"2026-01-01T00:00:00.000Z")]
+HEADERS = [
+    ("trace", b"\xff\x00"),
+    ("trace", b"2"),
+    ("key", b"no key"),
+    ("value", b"no value"),
+    ("express-first-failure", b"2026-01-01T00:00:00.000Z"),
+]
 
 
 class Message:

@@ -253,6 +253,25 @@ async def test_a_failed_batch_is_written_by_a_new_producer(kafka: Kafka, error: 
             assert made.rejected == []
 
 
+async def test_whatever_a_new_producer_runs_into_it_is_tried_again(kafka: Kafka) -> None:
+    with kafka.imitation("errors on request") as imitation:
+        imitation.topic("t", 1)
+        async with desk(imitation.servers, "t") as made:
+            connect, failures = made.sink._connect, [KeyError("a defect")]
+
+            async def connecting() -> None:
+                if failures:
+                    raise failures.pop()
+                await connect()
+
+            made.sink._connect = connecting
+            imitation.errors("Produce", 47)
+            made.put([b"1"])
+            await made.sink.flush()
+            assert not failures
+            assert [entry.value for entry in made.acknowledged] == [b"1"]
+
+
 @pytest.mark.parametrize("error", [6, 7, 19, 20], ids=["not leader", "timed out", "few replicas", "few replicas after append"])
 async def test_what_aiokafka_retries_itself_is_acknowledged_later(kafka: Kafka, error: int) -> None:
     with kafka.imitation("errors on request") as imitation:

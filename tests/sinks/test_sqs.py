@@ -19,9 +19,9 @@ from tests.sinks.contract import Answers, Bed, SinkContract, entries
 pytestmark = pytest.mark.uvloop_only  # servers that take their time; once is enough
 
 
-def opened(server: Server, name: str, for_dead_letters: bool = False) -> SqsSink:
+def opened(server: Server, name: str, **options_: bool) -> SqsSink:
     connection = AwsConnection(endpoint=server.url, region="eu-west-1", **KEYS)
-    options = SinkOptions(name="test", connection=connection, for_dead_letters=for_dead_letters)
+    options = SinkOptions(name="test", connection=connection, **options_)
     return open_sink(addresses.parse(f"sqs://eu-west-1/{name}"), options)
 
 
@@ -85,6 +85,30 @@ async def test_in_a_fifo_queue_a_key_is_a_group_and_an_execution_is_sent_once(se
     assert [orjson.loads(message["Body"])["n"] for message in taken] == list(range(25))
     assert {message["Attributes"]["MessageGroupId"] for message in taken} == {"key"}
     await answers.sink.stop()
+
+
+async def test_in_a_fifo_queue_each_record_of_a_batch_that_failed_is_a_dead_letter(server: Server) -> None:
+    queue = server.queue(FifoQueue=True)
+    answers = await Answers(opened(server, queue.name, for_dead_letters=True)).start()
+    for _ in range(2):  # the second time as after a crash
+        failed = entries(3)
+        for entry in failed:
+            entry.headers = [("express-execution", b"the-batch"), ("express-error", b"States.TaskFailed")]
+        answers.sink.put(failed)
+        await answers.until(len(answers.acknowledged) + 3)
+    taken = await asyncio.to_thread(queue.take)
+    assert [orjson.loads(message["Body"])["value"]["n"] for message in taken] == [0, 1, 2]
+    await answers.sink.stop()
+
+
+async def test_a_record_that_came_out_of_a_fifo_queue_is_sent_into_it_again(server: Server) -> None:
+    queue = server.queue(FifoQueue=True)
+    for number, for_replay in enumerate((False, True, True), 1):
+        answers = await Answers(opened(server, queue.name, for_replay=for_replay)).start()
+        answers.sink.put(entries(1))
+        await answers.until(1)
+        await answers.sink.stop()
+        assert queue.waiting == number, "what SQS acknowledges and drops would be nowhere"
 
 
 async def test_a_dead_letter_is_an_envelope_whatever_the_record_was(server: Server) -> None:
