@@ -142,10 +142,11 @@ class KafkaSource(Source):
         self._paused, self._paused_since = True, time.monotonic()
 
     def resume(self) -> None:
-        # A pipeline at its limit pauses and resumes every other moment: what does not move while it takes is frozen all the same
-        paused = time.monotonic() - self._paused_since
-        self._moved = {partition: (position, since + paused) for partition, (position, since) in self._moved.items()}
-        self._paused = False
+        if self._paused:
+            # A pipeline at its limit pauses and resumes every other moment: what does not move while it takes is frozen all the same
+            paused = time.monotonic() - self._paused_since
+            self._moved = {partition: (position, since + paused) for partition, (position, since) in self._moved.items()}
+            self._paused = False
         if self._resumed and not self._resumed.done():
             self._resumed.set_result(None)
 

@@ -36,7 +36,9 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     start: str  # earliest, latest, none: where a group begins that has committed nothing
     session_seconds: float
     drain_seconds: float
-    fetch_bytes: int = 1 << 20  # for each partition
+    fetch_bytes: int = 1 << 20  # for each partition, at least,
+    fetch_most_bytes: int = 4 << 20  # and at most: over a line with 400 ms there and back a partition that lags gets what one fetch holds,
+    fetch_all_bytes: int = 32 << 20  # as long as no more than this comes together
     fetch_total_bytes: int = 16 << 20  # for each broker
 
     def settings(self, assignor: type[StickyPartitionAssignor]) -> dict[str, Any]:
@@ -167,7 +169,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             if former is not None and known and _tracker(former).goes_on_from(known.offset, known.metadata):
                 self.held[partition] = former
                 self._next[former] = _tracker(former).delivered + 1
-                consumer.seek(partition, self._next[former])
+                consumer.seek(partition, _tracker(former).next_needed(self._next[former]))
                 resumed.append(former)
                 continue
             if former is not None:
@@ -175,6 +177,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             if known:
                 consumer.seek(partition, known.offset)
             begun.append(self._assignment(partition, Tracker(known.offset, known.metadata) if known else Tracker()))
+        share = self.membership.fetch_all_bytes // max(1, len(self.held))
+        consumer._fetcher._max_partition_fetch_bytes = max(self.membership.fetch_bytes, min(self.membership.fetch_most_bytes, share))
         self._epoch, self._joining = (coordinator.generation, coordinator.member_id), False
         self.intake.resumed(resumed)
         self.intake.assigned(begun)

@@ -37,13 +37,14 @@ class Records(PartitionRecords):  # type: ignore[misc]
 
 class Unfinished:
     """The batches of one fetch without those whose records were all finished before a restart: where an execution takes minutes, all that
-    came after its record is read again, a hundred thousand records at each rebalance. Their bytes are not even looked at (4 us a record).
+    came after its record would be read again, a hundred thousand records at each rebalance. Their bytes are not even looked at (4 us a
+    record), and the next fetch begins at the next record that is not finished, however far that is.
 
     Transactions are left as they are: aiokafka has to see their markers. So are formats before version 2.
     """
 
     def __init__(self, records: PartitionRecords, tracker: Tracker) -> None:
-        self._records, self._batches, self._skips = records, records._records, tracker.skips
+        self._records, self._batches, self._skips, self._next_needed = records, records._records, tracker.skips, tracker.next_needed
         self._next: Any = None
 
     def has_next(self) -> bool:
@@ -55,6 +56,8 @@ class Unfinished:
                 self._next = batch
             else:
                 self._records.next_fetch_offset = batch.next_offset
+        if self._next is None:
+            self._records.next_fetch_offset = self._next_needed(self._records.next_fetch_offset)
         return self._next is not None
 
     def next_batch(self) -> Any:

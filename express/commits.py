@@ -141,6 +141,13 @@ class Tracker:
         index = bisect_left(known.unfinished, first)
         return index == len(known.unfinished) or known.unfinished[index] > last
 
+    def next_needed(self, offset: int) -> int:
+        """The first one from ``offset`` on that must be read: unfinished before a restart, or the highest one that was finished, or new."""
+        if not self.resumes(offset) or (known := self._resumed) is None:
+            return offset
+        index = bisect_left(known.unfinished, offset)
+        return known.unfinished[index] if index < len(known.unfinished) else max(offset, known.highest)
+
     def deliver(self, offsets: Sequence[int]) -> Collection[int]:
         """Records offsets as delivered; returns those that were finished before a restart and must be skipped (usually none).
 

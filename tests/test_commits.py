@@ -323,6 +323,16 @@ def test_what_need_not_be_read_is_finished_and_leaving_it_out_changes_no_commit(
             assert sparing.position() == whole.position()
     assert skipped > 50
     assert sparing.position() == whole.position() == Position(420, "")
+    leaping, at, read = Tracker(*position), position.offset, set[int]()
+    while at < 420:
+        at = leaping.next_needed(at)
+        batch = range(at, min(at + rng.randrange(1, 4), 420))
+        at = batch.stop
+        read.update(batch)
+        leaping.finish(set(batch) - set(leaping.deliver(batch)))
+    assert unfinished <= read
+    assert len(read) < 300
+    assert leaping.position() == Position(420, "")
 
 
 def test_nothing_is_left_out_of_a_log_that_begins_anew_or_that_nothing_is_known_of() -> None:
@@ -335,6 +345,7 @@ def test_nothing_is_left_out_of_a_log_that_begins_anew_or_that_nothing_is_known_
     assert position is not None
     tracker = Tracker(*position)
     assert tracker.skips(101, 198)
+    assert [tracker.next_needed(offset) for offset in (99, 100, 101, 199, 200)] == [99, 100, 199, 199, 200]
     assert not tracker.skips(101, 199), "the highest finished is delivered, so that the position can pass it"
     assert not tracker.skips(99, 105)
     assert not tracker.skips(100, 105)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 
+from consumers import kafka_member, kafka_records
 from express.commits import Position
 from express.errors import ConfigurationError, ConnectionFailed
 from tests.brokers.kafka_bed import QUIET, Kafka
@@ -60,6 +62,25 @@ async def test_batches_of_which_everything_was_finished_are_not_read_again(kafka
         await second.until(lambda: second.committed.get(0) == Position(2_001, ""))
     assert second.keys == [(0, 7), (0, 1_203), (0, 2_000)]
     assert len(second.skipped) < 100, "no more than the batches of what was unfinished, and the last one"
+
+
+async def test_what_was_finished_is_not_even_fetched_again_where_there_is_much_of_it(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    topic, group = kafka.topic(), kafka.group()
+    for _ in range(30):
+        kafka.produce(topic, [(None, b"x" * 100_000)] * 8)
+    async with running(opened(kafka, topic, group), finishes=lambda record: record.offset not in (0, 150)) as taker:
+        await taker.until_taken(240)
+    fetched: set[int] = set()
+
+    def lighten(result: Any, tracker: Any) -> None:
+        fetched.add(result._partition_records.next_fetch_offset)
+        kafka_records.lighten(result, tracker)
+
+    monkeypatch.setattr(kafka_member, "lighten", lighten)
+    async with running(opened(kafka, topic, group)) as second:
+        await second.until(lambda: second.committed.get(0) == Position(240, ""))
+    assert second.keys == [(0, 0), (0, 150)]
+    assert fetched == {0, 150, 239}, "24 MB are six fetches, or more"
 
 
 async def test_a_transaction_in_between_is_read_as_it_is(kafka: Kafka) -> None:

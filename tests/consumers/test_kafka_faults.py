@@ -218,7 +218,7 @@ async def test_no_more_than_one_fetch_a_partition_is_held_in_memory(kafka: Kafka
         await asyncio.sleep(0.5)
         buffered = [held._partition_records for held in consumer_of(source)._fetcher._records.values()]
         assert 1 <= len(buffered) <= 2
-        assert consumer_of(source)._fetcher._max_partition_fetch_bytes == 1 << 20, "so much each"
+        assert consumer_of(source)._fetcher._max_partition_fetch_bytes == 4 << 20, "so much each"
         taken = len(taker.taken)
         source.resume()
         taker.limit = 10_000

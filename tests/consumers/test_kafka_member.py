@@ -11,7 +11,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from consumers.kafka import KafkaSource
-from consumers.kafka_member import Member
+from consumers.kafka_member import Member, Membership
 from express.commits import Tracker
 from express.errors import ConnectionFailed
 from express.sources import Assignment
@@ -52,16 +52,21 @@ class Pipeline:
         raise error
 
 
-def joined() -> tuple[Member, Pipeline, Any]:
+def joined(start: str = "earliest") -> tuple[Member, Pipeline, Any]:
     """A member that holds a partition, what it tells, and its coordinator."""
     pipeline = Pipeline()
-    membership: Any = SimpleNamespace(session_seconds=30.0, start="earliest", group="g", endpoint=SimpleNamespace(topic="t"))
+    endpoint: Any = SimpleNamespace(topic="t")
+    membership: Any = Membership(endpoint=endpoint, group="g", start=start, session_seconds=30.0, drain_seconds=1.0)
     member = Member(membership, pipeline)
     coordinator = SimpleNamespace(generation=3, member_id="m", check_errors=lambda: None)
     subscription = SimpleNamespace(reassignment_in_progress=True)
     member._consumer = SimpleNamespace(
-        _coordinator=coordinator, _subscription=subscription, seek=lambda *_: None, partitions_for_topic=lambda _: {0}
-    )
+        _coordinator=coordinator,
+        _subscription=subscription,
+        _fetcher=SimpleNamespace(),
+        seek=lambda *_: None,
+        partitions_for_topic=lambda _: {0},
+    )  # fmt: skip
     member._epoch = (3, "m")
     member.held = {PARTITION: Assignment("t", 0, Tracker(0, ""))}
     pipeline.held = set(member.held.values())
@@ -181,8 +186,7 @@ class Group:
         self.partitions, self.committed = partitions, {}  # type: ignore[var-annotated]
 
     def member(self) -> Member:
-        member, _, coordinator = joined()
-        member.membership.start = "latest"  # type: ignore[misc]
+        member, _, coordinator = joined("latest")
 
         async def fetch(partitions: Any) -> Any:
             await asyncio.sleep(0.01)
