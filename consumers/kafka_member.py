@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, errors
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.protocol.commit import OffsetFetchRequest
 
 from consumers.kafka_records import Record, lighten
 from express import kafka
@@ -111,6 +112,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _connect(self) -> None:
         membership, consumer = self.membership, self._consumer
         await consumer.start()  # subscribed to nothing yet, so it does not wait for partitions
+        consumer._coordinator._send_req = _whole(consumer._coordinator)
         await kafka.partitions(consumer._client, membership.endpoint)
         await consumer._coordinator.ensure_coordinator_known()
         consumer.subscribe([membership.endpoint.topic], listener=self)
@@ -366,6 +368,29 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             fetcher._closed = True
             tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
         await kafka.abandon(tasks, consumer._client, lines, 0.5)
+
+
+def _whole(coordinator: Any) -> Callable[[Any], Awaitable[Any]]:
+    """How a coordinator is asked, such that an answer about positions is one. When the coordinator moves, or is loading, the error is that
+    of the whole answer, and no partition is in it: aiokafka looks at the partitions' errors only, and takes that for a group that has
+    committed nothing, whose topics begin at their beginning (or, with ``start=latest``, at their end)."""
+    send = coordinator._send_req
+
+    async def sent(request: Any) -> Any:
+        answer = await send(request)
+        if not isinstance(request, OffsetFetchRequest):
+            return answer
+        error = errors.for_code(getattr(answer, "error_code", 0))
+        if error is errors.NotCoordinatorForGroupError:
+            coordinator.coordinator_dead()
+        if error is not errors.NoError:
+            raise error(coordinator.group_id)
+        told = {(topic, number) for topic, partitions in answer.topics for number, *_ in partitions}
+        if any((topic, number) not in told for topic, numbers in request._partitions for number in numbers):
+            raise errors.GroupLoadInProgressError(coordinator.group_id)
+        return answer
+
+    return sent
 
 
 def _tracker(assignment: Assignment) -> Tracker:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from aiokafka import errors
+from aiokafka import TopicPartition, errors
 from aiokafka.client import AIOKafkaClient
 
 from consumers.kafka import KafkaSource
@@ -242,6 +242,19 @@ async def test_a_client_that_fails_is_replaced(kafka: Kafka, failure: Exception)
         await taker.until_taken(11)
         assert source._member is not first
         assert taker.keys[10:] == [(0, 5)]
+
+
+@pytest.mark.chaos  # two brokers more
+async def test_a_broker_that_does_not_coordinate_the_group_does_not_make_it_forget(two_brokers: Kafka) -> None:
+    kafka, topic, group = two_brokers, two_brokers.topic(), two_brokers.group()
+    kafka.produce(topic, [(None, b"x")] * 10)
+    source = opened(kafka, topic, group)
+    async with running(source) as taker:
+        await taker.until(lambda: taker.committed.get(0) == Position(10, ""))
+        coordinator = consumer_of(source)._coordinator
+        coordinator.coordinator_id = 1 - coordinator.coordinator_id  # as after a broker's restart
+        found = await coordinator.fetch_committed_offsets([TopicPartition(topic, 0)])
+        assert found == {TopicPartition(topic, 0): (10, "")}
 
 
 async def test_errors_of_a_fetch_do_not_keep_the_consumer_alive_for_ever(kafka: Kafka) -> None:

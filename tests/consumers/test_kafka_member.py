@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.protocol.commit import OffsetFetchResponse_v3
 
 from consumers.kafka import KafkaSource
-from consumers.kafka_member import Member, Membership
+from consumers.kafka_member import Member, Membership, _whole
 from express.commits import Tracker
 from express.errors import ConnectionFailed
 from express.sources import Assignment
@@ -177,6 +179,28 @@ async def test_whatever_a_new_member_runs_into_it_is_tried_again(monkeypatch: py
             await asyncio.sleep(0.05)
     assert not failures
     assert source._member is not None
+
+
+@pytest.mark.parametrize("code", [14, 15, 16])
+async def test_an_answer_that_is_an_error_as_a_whole_does_not_say_that_nothing_is_committed(code: int) -> None:
+    answers: list[Any] = [
+        OffsetFetchResponse_v3(throttle_time_ms=0, topics=[], error_code=code),
+        OffsetFetchResponse_v3(throttle_time_ms=0, topics=[("t", [(0, -1, "", 0)])], error_code=0),  # half of it
+        OffsetFetchResponse_v3(throttle_time_ms=0, topics=[("t", [(0, -1, "", 0), (1, 7, "map", 0)])], error_code=0),
+    ]
+    coordinator: Any = GroupCoordinator.__new__(GroupCoordinator)
+    coordinator.group_id, coordinator._retry_backoff_ms, dead = "g", 1, []
+
+    async def answer(request: Any) -> Any:
+        return answers.pop(0)
+
+    async def known() -> None: ...
+
+    coordinator._send_req, coordinator.ensure_coordinator_known, coordinator.coordinator_dead = answer, known, lambda: dead.append(1)
+    coordinator._send_req = _whole(coordinator)
+    assert await coordinator.fetch_committed_offsets([PARTITION, TopicPartition("t", 1)]) == {TopicPartition("t", 1): (7, "map")}
+    assert answers == []
+    assert bool(dead) == (code == 16)
 
 
 class Group:
