@@ -57,8 +57,7 @@ class TestMoto(KinesisContract):
     def bed(self, moto: Server) -> MotoBed:
         return MotoBed(moto)
 
-    # Said in memory already, and every answer of moto's takes its time: a tenth of a second for a checkpoint, in which much is finished.
-    # make chaos runs them all.
+    # Said in memory already, and every answer of moto's takes its time: a tenth of a second for a checkpoint, in which much is finished
     test_a_pipeline_that_crashes_over_and_over_loses_nothing = None  # type: ignore[assignment]
     test_a_fetch_returns_no_more_than_it_was_asked_for = None  # type: ignore[assignment]
     test_a_fetch_without_records_returns_soon_or_says_that_there_are_no_more = None  # type: ignore[assignment]
@@ -69,14 +68,6 @@ class TestMoto(KinesisContract):
     test_stop_can_be_called_at_any_time_and_again = None  # type: ignore[assignment]
     test_a_fenced_assignment_is_not_committed = None  # type: ignore[assignment]
     test_metadata_of_nobody_is_replayed_and_does_not_hurt = None  # type: ignore[assignment]
-
-
-@pytest.mark.chaos
-@pytest.mark.uvloop_only
-class TestMotoWhole(KinesisContract):
-    @pytest.fixture
-    def bed(self, moto: Server) -> MotoBed:
-        return MotoBed(moto)
 
 
 # --- Shards that are shared -------------------------------------------------------------------------------------------------------

@@ -60,13 +60,6 @@ class TestElasticMQ(LeaseContract):
         return SqsBed(elasticmq)
 
 
-@pytest.mark.chaos  # a minute more; below, every test of what is SQS's own runs over both
-class TestMoto(LeaseContract):
-    @pytest.fixture
-    def bed(self, moto: Server) -> SqsBed:
-        return SqsBed(moto)
-
-
 async def reading(source: SqsSource) -> Reader:
     reader = Reader(source)
     await source.start(reader)
