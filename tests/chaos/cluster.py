@@ -167,7 +167,6 @@ class Faults:
         self._stopped.add(name)
         self._note("SIGSTOP", name, partitions, unfinished)
         self.run.members[name].signal(signal.SIGSTOP)
-        self._held = partitions
         self._in(STOPPED, lambda: self._thaw(name, partitions))
 
     def _thaw(self, name: str, partitions: list[int] | None = None) -> None:
