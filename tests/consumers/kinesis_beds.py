@@ -53,8 +53,8 @@ class ModelBed(Bed):
 class MotoBed(Bed):
     offsets, partitions = False, 2
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server, lease: int = 2) -> None:
+        self.server, self.lease = server, lease
         self.stream, self.table = f"orders-{uuid.uuid4().hex[:8]}", f"shards-{uuid.uuid4().hex[:8]}"
         self.kinesis = server.client("kinesis")
         self.kinesis.create_stream(StreamName=self.stream, ShardCount=self.partitions)
@@ -75,7 +75,7 @@ class MotoBed(Bed):
     def open(self, stream: str = "", table: str = "") -> KinesisSource:
         connection = AwsConnection(endpoint=self.server.url, region="eu-west-1", **KEYS)
         checkpoint = f"dynamodb:{table or self.table}"
-        address = addresses.parse(f"kinesis://eu-west-1/{stream or self.stream}?group=g&lease=2s&checkpoint={checkpoint}")
+        address = addresses.parse(f"kinesis://eu-west-1/{stream or self.stream}?group=g&lease={self.lease}s&checkpoint={checkpoint}")
         source = open_source(address, SourceOptions(name="test", connection=connection))
         assert isinstance(source, KinesisSource)
         return source

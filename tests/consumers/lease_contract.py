@@ -16,6 +16,7 @@ class LeaseBed(Bed):
 
     offsets = False
     fences = True  # an acknowledgement counts only from whoever holds the lease by now
+    tells = True  # whoever would extend a lease that another holds by now is told so
     lease = 1.2
 
     def opened(self) -> LeaseSource[object]:
@@ -114,6 +115,8 @@ class LeaseContract(SourceContract):
 
     @pytest.mark.uvloop_only  # it waits for leases; once is enough
     async def test_a_lease_that_was_lost_is_said_and_its_record_may_come_again(self, bed: LeaseBed) -> None:
+        if not bed.tells:
+            return
         await bed.append(numbered(3))
         one = await self.reading(bed)
         await one.read(3)

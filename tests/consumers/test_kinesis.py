@@ -70,6 +70,14 @@ class TestMoto(KinesisContract):
     test_metadata_of_nobody_is_replayed_and_does_not_hurt = None  # type: ignore[assignment]
 
 
+@pytest.mark.uvloop_only
+@pytest.mark.chaos
+class TestAllOverMoto(KinesisContract):
+    @pytest.fixture
+    def bed(self, moto: Server) -> MotoBed:
+        return MotoBed(moto, lease=20)
+
+
 # --- Shards that are shared -------------------------------------------------------------------------------------------------------
 
 

@@ -37,10 +37,9 @@ def opened(server: Server, name: str, visibility: float | None = None, redrive: 
 
 class SqsBed(LeaseBed):
     ordered = keys = fences = False  # a message has attributes of its own; an old receipt still deletes
-    lease = 2
 
-    def __init__(self, server: Server) -> None:
-        self.server, self.queue = server, server.queue(VisibilityTimeout=30)
+    def __init__(self, server: Server, lease: float = 2) -> None:
+        self.server, self.queue, self.lease = server, server.queue(VisibilityTimeout=30), lease
 
     async def append(
         self, values: Sequence[bytes], partition: int = 0, key: bytes | None = None, headers: Sequence[tuple[str, bytes]] = ()
@@ -58,6 +57,17 @@ class TestElasticMQ(LeaseContract):
     @pytest.fixture
     def bed(self, elasticmq: Server) -> SqsBed:
         return SqsBed(elasticmq)
+
+
+class MotoBed(SqsBed):
+    tells = False  # it extends by a receipt of before, too
+
+
+@pytest.mark.chaos  # minutes, on a quiet machine: moto may take seconds for an answer, and a lease must outlast several
+class TestMoto(LeaseContract):
+    @pytest.fixture
+    def bed(self, moto: Server) -> MotoBed:
+        return MotoBed(moto, lease=20)
 
 
 async def reading(source: SqsSource) -> Reader:
