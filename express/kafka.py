@@ -142,12 +142,13 @@ FATAL = (
 async def partitions(client: Any, where: Endpoint, patience: float = 2.0) -> int:
     """How many partitions the topic has; asked such that a broker does not make the topic because somebody named it. Asked again for a
     moment, because a topic that was just made is not known to every broker at once."""
-    until = time.monotonic() + patience
+    until, asked = time.monotonic() + patience, 0
     while True:
         try:
             answer = await client.send(client.get_random_node(), MetadataRequest([where.topic], allow_auto_topic_creation=False))
         except (errors.NodeNotReadyError, errors.KafkaConnectionError):  # a broker of several is away: another one answers
-            if time.monotonic() > until:
+            asked += 1
+            if time.monotonic() > until and asked >= len(client.cluster.brokers()):
                 raise
             await asyncio.sleep(0.2)
             continue

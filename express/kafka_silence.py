@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import defaultdict
 from contextlib import nullcontext
@@ -15,7 +16,9 @@ from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 log = logging.getLogger("express.kafka")
 
-ANSWER_SECONDS = 10.0  # a request waits for so long, and so does a connection that is being made
+ANSWER_SECONDS = 10.0  # a request waits for so long, and so does a connection that is being made, but
+MAKE_SECONDS = 2.0  # the first try to make one: a start must come past a broker that is silent, more than once
+BOOTSTRAP_SECONDS = 12.0  # for all servers that were named, one after the other
 MOST_SECONDS = 40.0  # aiokafka's own patience
 _WAIT_AT_THE_BROKER = {JoinGroupRequest.API_KEY, SyncGroupRequest.API_KEY}  # for the slowest member of the group
 
@@ -27,26 +30,43 @@ class Silence:
     and more in which its partitions stand still. A broker answers a connection's requests in their order, so the oldest one tells: no
     answer to it for ``seconds`` closes the connection; aiokafka makes another and asks again (a batch with the sequence number it had, so
     that it is not written twice). Twice as long each time until the node has answered: a broker that is merely slow is waited for.
+
+    A connection that is being made has less time at first, and twice as much each time, too. Whoever needs just any broker gets one that
+    was not silent lately.
     """
 
     def __init__(self, client: Any, seconds: float = ANSWER_SECONDS) -> None:
         self._client, self._seconds = client, seconds
         self._oldest: dict[Any, tuple[Any, Any, float]] = {}  # of each connection: itself, its oldest request, since when it is that
         self._patience: dict[Any, float] = {}
+        self._making: dict[Any, float] = {}  # of each node that could not be reached: how long the next try has
+        self._silent: dict[Any, float] = {}  # of each such node: since when
         # aiokafka makes one connection at a time: one that cannot be made would hold up those to the other brokers.
         make, usual = client._get_conn, client._request_timeout_ms
         client._get_conn_lock_value = nullcontext()
-        client._request_timeout_ms = min(usual, int(seconds * 1000))
+        client._request_timeout_ms = min(usual, int(max(MAKE_SECONDS, min(seconds, BOOTSTRAP_SECONDS / len(client.hosts))) * 1000))
         locks: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
 
         async def made(node: Any, **how: Any) -> Any:
             async with locks[node, how.get("group", ConnectionGroup.DEFAULT)]:
+                patience = self._making.get(node, min(MAKE_SECONDS, seconds))
+                client._request_timeout_ms = min(usual, int(patience * 1000))  # make() reads it before it waits for anything
                 connection = await make(node, **how)
-            if connection is not None:
+            if connection is None:
+                self._making[node] = min(2 * patience, seconds)
+                self._silent[node] = time.monotonic()
+            else:
+                self._making.pop(node, None)
                 connection._request_timeout = usual / 1000
             return connection
 
-        client._get_conn = made
+        client._get_conn, client.get_random_node = made, self._anybody
+
+    def _anybody(self) -> Any:
+        """For aiokafka's get_random_node, which would choose one that was silent a moment ago as often as another."""
+        known = [broker.nodeId for broker in self._client.cluster.brokers()]
+        lately = time.monotonic() - self._seconds
+        return random.choice([node for node in known if self._silent.get(node, lately) <= lately] or known or [None])
 
     def look(self) -> None:
         now, before, self._oldest = time.monotonic(), self._oldest, {}
@@ -64,6 +84,7 @@ class Silence:
                 self._oldest[place] = known
                 continue
             self._patience[place] = min(2 * patience, MOST_SECONDS)
+            self._silent[place[0]] = now
             where = f"{connection.host}:{connection.port}"
             log.warning("the Kafka broker %s has not answered for %.0f s: a new connection is made", where, patience)
             connection.close(reason=CloseReason.CONNECTION_TIMEOUT)

@@ -78,6 +78,14 @@ class Cluster:
         for number in numbers or range(self.brokers):
             self.library.rd_kafka_mock_broker_set_down(self.handle, ctypes.c_int32(number + 1))
 
+    def silence(self, number: int, milliseconds: int = 60_000) -> None:
+        """This broker (from 0) takes connections and requests, and answers after so long."""
+        self.library.rd_kafka_mock_broker_set_rtt(self.handle, ctypes.c_int32(number + 1), milliseconds)
+
+    def coordinator(self, group: str, number: int) -> None:
+        """Which broker (from 0) coordinates this group."""
+        self.library.rd_kafka_mock_coordinator_set(self.handle, b"group", group.encode(), ctypes.c_int32(number + 1))
+
     def close(self) -> None:
         self.library.rd_kafka_mock_cluster_destroy(self.handle)
         self.library.rd_kafka_destroy(self.client)

@@ -77,6 +77,21 @@ async def test_a_start_while_one_of_three_brokers_is_away_asks_another(kafka: Ka
                 await client.close()
 
 
+async def test_a_start_comes_past_a_broker_of_three_that_is_silent(kafka: Kafka) -> None:
+    with kafka.imitation("a broker that is silent", brokers=3) as imitation:
+        imitation.topic("t", 6)
+        imitation.silence(0)
+        bed = Kafka("mock", imitation.servers, imitation)
+        groups = [f"g{number}" for number in range(10)]  # each chooses by chance whom it asks, four times
+        for group in groups:
+            imitation.coordinator(group, 1)
+        sources = [opened(bed, "t", group, session="30s") for group in groups]
+        try:
+            await asyncio.gather(*(source.start(Taker(source)) for source in sources))
+        finally:
+            await asyncio.gather(*(source.stop() for source in sources))
+
+
 async def test_connections_whose_other_end_is_gone_are_given_up(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Member, "answer_seconds", 1.5)
     topic, group = kafka.topic(), kafka.group()
