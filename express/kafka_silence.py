@@ -48,6 +48,8 @@ class Silence:
         locks: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
 
         async def made(node: Any, **how: Any) -> Any:
+            if not how and node in self._silent and node not in self._any():  # for metadata, of which the next broker knows as much
+                return None
             async with locks[node, how.get("group", ConnectionGroup.DEFAULT)]:
                 patience = self._making.get(node, min(MAKE_SECONDS, seconds))
                 client._request_timeout_ms = min(usual, int(patience * 1000))  # make() reads it before it waits for anything
@@ -60,13 +62,13 @@ class Silence:
                 connection._request_timeout = usual / 1000
             return connection
 
-        client._get_conn, client.get_random_node = made, self._anybody
+        client._get_conn, client.get_random_node = made, lambda: random.choice(self._any() or [None])
 
-    def _anybody(self) -> Any:
-        """For aiokafka's get_random_node, which would choose one that was silent a moment ago as often as another."""
+    def _any(self) -> list[Any]:
+        """The nodes that were not silent lately, or else all: aiokafka would choose one that was as often as another."""
         known = [broker.nodeId for broker in self._client.cluster.brokers()]
         lately = time.monotonic() - self._seconds
-        return random.choice([node for node in known if self._silent.get(node, lately) <= lately] or known or [None])
+        return [node for node in known if self._silent.get(node, lately) <= lately] or known
 
     def look(self) -> None:
         now, before, self._oldest = time.monotonic(), self._oldest, {}
