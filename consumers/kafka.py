@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from aiokafka import errors
+from aiokafka import TopicPartition, errors
 
 from consumers.kafka_member import Member, Membership
 from express import kafka
@@ -199,13 +199,9 @@ class KafkaSource(Source):
                 if time.monotonic() - member.changed > longest:
                     self._renew(f"the group was not joined for {longest:.0f} s")
                 continue
-            asking = asyncio.ensure_future(member.look_for_ends())
-            await asyncio.wait({asking}, timeout=self.watch_seconds)
-            if not asking.done():
-                asking.cancel()
-                asking.add_done_callback(kafka.retrieve)
-            elif asking.exception() is None and member.settled and not self._paused:
-                self._look_for_frozen(member)
+            answered = await member.look_for_ends(self.watch_seconds)
+            if answered and member.settled and not self._paused:
+                self._look_for_frozen(member, answered)
 
     async def _listening(self) -> None:
         """Gives connections up on which nobody answers; apart from the watchdog, whose own question may hang on one."""
@@ -214,13 +210,14 @@ class KafkaSource(Source):
             if self._member is not None:
                 self._member.look_for_silence()
 
-    def _look_for_frozen(self, member: Member) -> None:
+    def _look_for_frozen(self, member: Member, answered: Collection[TopicPartition]) -> None:
+        """``answered``: those whose leader has just told their end. What stands still while its leader is away is not frozen."""
         now, moved = time.monotonic(), self._moved
         positions = member.positions()
         behind = {
             partition: position
             for partition, position in positions.items()
-            if member.ends.get(partition, 0) > position and not member.held[partition].crowded
+            if partition in answered and member.ends.get(partition, 0) > position and not member.held[partition].crowded
         }
         self._moved = {
             partition: known if (known := moved.get(partition)) and known[0] == position else (position, now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -337,12 +338,25 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]
             found[partition.topic, partition.partition] = max(0, end - position)
         return found
 
-    async def look_for_ends(self) -> None:
-        """Asks the brokers for the ends, apart from any fetch: a fetch that is stuck, or paused, says nothing new."""
-        held = list(self.held)
-        if held:
-            ends = await self._consumer.end_offsets(held)
-            self.ends = {partition: offset for partition, offset in ends.items() if partition in self.held}
+    async def look_for_ends(self, seconds: float) -> set[TopicPartition]:
+        """Asks the brokers for the ends, apart from any fetch: a fetch that is stuck, or paused, says nothing new. Each by itself: one that
+        is away must not hide what stands still at another. Returns the partitions whose leader has answered within ``seconds``."""
+        cluster, led = self._consumer._client.cluster, defaultdict(list)
+        for partition in self.held:
+            led[cluster.leader_for_partition(partition)].append(partition)
+        asking = [asyncio.ensure_future(self._consumer.end_offsets(partitions)) for partitions in led.values()]
+        if not asking:
+            return set()
+        try:
+            done, _ = await asyncio.wait(asking, timeout=seconds)
+        finally:
+            for question in asking:
+                question.cancel()
+                question.add_done_callback(kafka.retrieve)
+        told = [question.result() for question in done if not question.cancelled() and question.exception() is None]
+        ends = {partition: offset for answer in told for partition, offset in answer.items() if partition in self.held}
+        self.ends |= ends
+        return set(ends)
 
     def _state(self, partition: TopicPartition) -> Any:
         subscription = self._consumer._subscription.subscription
@@ -385,7 +399,9 @@ def _whole(coordinator: Any) -> Callable[[Any], Awaitable[Any]]:
             coordinator.coordinator_dead()
         if error is not errors.NoError:
             raise error(coordinator.group_id)
-        told = {(topic, number) for topic, partitions in answer.topics for number, *_ in partitions}
+        # One that the coordinator does not know (yet) would count as without a position, too
+        unknown = errors.UnknownTopicOrPartitionError.errno
+        told = {(topic, number) for topic, partitions in answer.topics for number, *_, code in partitions if code != unknown}
         if any((topic, number) not in told for topic, numbers in request._partitions for number in numbers):
             raise errors.GroupLoadInProgressError(coordinator.group_id)
         return answer

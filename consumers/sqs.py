@@ -233,7 +233,10 @@ class SqsSource(LeaseSource[Receipt]):
                 for offset in offsets
             ]
             answer = await self._do(self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries))
-            lost.extend(int(each["Id"]) for each in answer.get("Failed", ()) if _gone(each))
+            failed = answer.get("Failed", ())
+            lost.extend(int(each["Id"]) for each in failed if _gone(each))
+            if again := [each for each in failed if not _gone(each) and not each.get("SenderFault")]:
+                raise OSError(f"the visibility of {len(again)} messages could not be changed: {again[0].get('Code')}")
 
         if failures := await self._each(leases, change, PARALLEL if parallel else 1):
             raise failures[0]

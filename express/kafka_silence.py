@@ -39,7 +39,8 @@ class Silence:
         self._client, self._seconds = client, seconds
         self._oldest: dict[Any, tuple[Any, Any, float]] = {}  # of each connection: itself, its oldest request, since when it is that
         self._patience: dict[Any, float] = {}
-        self._making: dict[Any, float] = {}  # of each node that could not be reached: how long the next try has
+        self._answered: dict[Any, tuple[Any, int]] = {}  # of each connection: itself, how many answers it had
+        self._making: dict[Any, float] = {}  # of each connection that could not be made: how long the next try has
         self._silent: dict[Any, float] = {}  # of each such node: since when
         # aiokafka makes one connection at a time: one that cannot be made would hold up those to the other brokers.
         make, usual = client._get_conn, client._request_timeout_ms
@@ -50,15 +51,20 @@ class Silence:
         async def made(node: Any, **how: Any) -> Any:
             if not how and node in self._silent and node not in self._any():  # for metadata, of which the next broker knows as much
                 return None
-            async with locks[node, how.get("group", ConnectionGroup.DEFAULT)]:
-                patience = self._making.get(node, min(MAKE_SECONDS, seconds))
+            place = (node, how.get("group", ConnectionGroup.DEFAULT))
+            async with locks[place]:
+                former, patience = client._conns.get(place), self._making.get(place, min(MAKE_SECONDS, seconds))
                 client._request_timeout_ms = min(usual, int(patience * 1000))  # make() reads it before it waits for anything
+                began = time.monotonic()
                 connection = await make(node, **how)
+                now = time.monotonic()
             if connection is None:
-                self._making[node] = min(2 * patience, seconds)
-                self._silent[node] = time.monotonic()
-            else:
-                self._making.pop(node, None)
+                if now - began > 0.9 * patience:  # it was refused, otherwise
+                    self._making[place] = min(2 * patience, seconds)
+                    self._silent[node] = now
+            elif connection is not former:
+                self._making.pop(place, None)
+                self._silent.pop(node, None)
                 connection._request_timeout = usual / 1000
             return connection
 
@@ -72,11 +78,16 @@ class Silence:
 
     def look(self) -> None:
         now, before, self._oldest = time.monotonic(), self._oldest, {}
+        answers, self._answered = self._answered, {}
         for place, connection in list(self._client._conns.items()):
+            if not connection.connected():
+                continue
             known = before.get(place)
             correlation, request, _ = connection._requests[0] if connection._requests else (None, None, None)
-            if known is not None and known[0] is connection and known[1] != correlation:
-                self._patience.pop(place, None)  # it has answered
+            answered, former = connection._correlation_id - len(connection._requests), answers.get(place)
+            if former is not None and former[0] is connection and former[1] != answered:
+                self._patience.pop(place, None)
+            self._answered[place] = (connection, answered)
             if request is None or request.API_KEY in _WAIT_AT_THE_BROKER:
                 continue
             if known is None or known[:2] != (connection, correlation):

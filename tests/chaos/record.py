@@ -22,10 +22,11 @@ python -m tests.chaos.mutations                           planted bugs: mutation
 EVENTS, RATE, MINUTES, SEED, IN_FLIGHT and ORDER make them shorter or other ones. A run starts its own brokers, members and proxy and leaves
 nothing running; one that was broken off is simply started again. What is judged, by a ledger outside of the members from the topics and the
 group's own commits: I1 every event has its result or dead letter, the right one; I2 no commit passed an event before that; I3 nor did a
-map of finished work; I4 events of a key begin in their order; I5 never two of a key at once in a process; I6 nothing came out that did not
-go in; duplicates, none of them of an event that a commit covered before the fault: those that a killed process left within what it may
-have had in flight plus what was completed since the last commit, kill by kill; those that a living one left by losing a partition within
-the same of a fault of the last minute; no partition without a terminal for 30 s.
+map of finished work; I4 events of a key begin in their order, I5 never two of a key at once in a process (as results tell it: a dead letter
+does not say when it began); I6 nothing came out that did not go in; duplicates, none of them of an event that a commit covered before the
+fault: those that a killed process left within what it may have had in flight plus what was completed since the last commit, kill by kill;
+those that a living one left by losing a partition within the same of a fault of the last minute; no partition without a terminal for 30 s,
+of which the time is left out in which a broker was cut off, away or half-open.
 """
 
 

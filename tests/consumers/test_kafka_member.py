@@ -134,10 +134,10 @@ async def test_only_what_is_behind_and_should_be_read_is_frozen(reason: str) -> 
     member: Any = SimpleNamespace(positions=lambda: {PARTITION: 5}, ends={PARTITION: 5 if reason == "idle" else 9}, held={PARTITION: held})
     renewed: list[str] = []
     source._renew = renewed.append  # type: ignore[method-assign]
-    source._look_for_frozen(member)
+    source._look_for_frozen(member, {PARTITION})
     await asyncio.sleep(0.1)
     member.ends = {PARTITION: 9}  # of what was idle, since a moment
-    source._look_for_frozen(member)
+    source._look_for_frozen(member, {PARTITION})
     assert bool(renewed) == (reason == "behind")
 
 
@@ -149,7 +149,7 @@ async def test_what_does_not_move_is_frozen_although_the_pipeline_pauses_and_res
     renewed: list[str] = []
     source._renew = renewed.append  # type: ignore[method-assign]
     for _ in range(6):
-        source._look_for_frozen(member)
+        source._look_for_frozen(member, {PARTITION})
         assert not renewed, "it has had a tenth of a second only while it was paused"
         await asyncio.sleep(0.01)
         source.pause()
@@ -159,7 +159,7 @@ async def test_what_does_not_move_is_frozen_although_the_pipeline_pauses_and_res
         await asyncio.sleep(0.02)
         source.pause()
         source.resume()
-    source._look_for_frozen(member)
+    source._look_for_frozen(member, {PARTITION})
     assert renewed
 
 
@@ -181,11 +181,28 @@ async def test_whatever_a_new_member_runs_into_it_is_tried_again(monkeypatch: py
     assert source._member is not None
 
 
+async def test_a_leader_that_is_away_does_not_hide_what_stands_still_at_another() -> None:
+    member, _, _ = joined()
+    other = TopicPartition("t", 1)
+    member.held = {PARTITION: Assignment("t", 0, Tracker(0, "")), other: Assignment("t", 1, Tracker(0, ""))}
+    member._consumer._client = SimpleNamespace(cluster=SimpleNamespace(leader_for_partition=lambda partition: partition.partition))
+
+    async def ends(partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        if other in partitions:
+            await asyncio.sleep(60)
+        return dict.fromkeys(partitions, 9)
+
+    member._consumer.end_offsets = ends
+    assert await member.look_for_ends(0.2) == {PARTITION}
+    assert member.ends == {PARTITION: 9}
+
+
 @pytest.mark.parametrize("code", [14, 15, 16])
 async def test_an_answer_that_is_an_error_as_a_whole_does_not_say_that_nothing_is_committed(code: int) -> None:
     answers: list[Any] = [
         OffsetFetchResponse_v3(throttle_time_ms=0, topics=[], error_code=code),
         OffsetFetchResponse_v3(throttle_time_ms=0, topics=[("t", [(0, -1, "", 0)])], error_code=0),  # half of it
+        OffsetFetchResponse_v3(throttle_time_ms=0, topics=[("t", [(0, -1, "", 0), (1, -1, "", 3)])], error_code=0),  # not known yet
         OffsetFetchResponse_v3(throttle_time_ms=0, topics=[("t", [(0, -1, "", 0), (1, 7, "map", 0)])], error_code=0),
     ]
     coordinator: Any = GroupCoordinator.__new__(GroupCoordinator)

@@ -191,6 +191,31 @@ async def test_what_of_a_batch_could_not_be_deleted_is_deleted_with_the_next(ser
     await source.stop()
 
 
+async def test_a_lease_that_could_not_be_extended_for_now_is_extended_with_the_next_try(moto: Server) -> None:
+    queue = moto.queue(VisibilityTimeout=30)
+    queue.send(*({"MessageBody": "{}"} for _ in range(4)))
+    source = opened(moto, queue.name)
+    reader = await reading(source)
+    await reader.read(4)
+    change = source._client.change_message_visibility_batch
+
+    async def half(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803 - botocore's names
+        failed = [{"Id": each["Id"], "Code": "InternalError", "SenderFault": False} for each in Entries[1::2]]
+        return {**await change(QueueUrl=QueueUrl, Entries=Entries[::2]), "Failed": failed}
+
+    source._client.change_message_visibility_batch = half
+    with pytest.raises(OSError, match="visibility of 2 messages could not be changed: InternalError"):
+        await source._extend(source.leases.held)
+    source.leases.refuse([message.offset for message in reader.taken])
+    reader.finish(reader.taken)
+    assert await reader.commit() == [], "not all of it is given back"
+    assert source.assignment.tracker.behind() == 4
+    source._client.change_message_visibility_batch = change
+    assert await reader.commit()
+    assert source.assignment.tracker.behind() == 0
+    await source.stop()
+
+
 async def test_attributes_are_headers_and_the_queue_s_timeout_is_the_lease(server: Server) -> None:
     queue = server.queue(VisibilityTimeout=45)
     attributes = {
