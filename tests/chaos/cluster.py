@@ -355,7 +355,8 @@ def main() -> int:
         kafka.close()
     seconds = time.monotonic() - began
     counts = dict(faults.counted)
-    longest_stands = max(each.seconds for each in stood), max(run.ledger.stood.values())
+    whole = stands(run.ledger, producing_ended, [])
+    longest_stands = max(each.seconds for each in stood), max(each.seconds for each in whole)
     text = cluster_record(verdict, chosen_settings, counts, longest_stands, seconds, events, seed, description)
     print(text)
     record.write("The large run", text)
