@@ -10,6 +10,7 @@ from pathlib import Path
 import aiokafka
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition, errors
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
@@ -96,6 +97,17 @@ async def test_committed_drops_the_metadata_and_the_coordinator_keeps_it(kafka: 
         assert await consumer._coordinator.fetch_committed_offsets([partition]) == {partition: (0, text)}
     finally:
         await consumer.stop()
+
+
+def test_which_connections_are_made_where_any_broker_would_do_and_how_long_one_may_take() -> None:
+    """express/kafka_silence.py tells metadata, for which another broker will do, by the missing group."""
+    assert "conn = await self._get_conn(node_id)\n" in inspect.getsource(AIOKafkaClient._metadata_update)
+    assert "await self._get_conn(node_id, group=group)" in inspect.getsource(AIOKafkaClient.ready)
+    assert "node_id = self.get_random_node()" in inspect.getsource(AIOKafkaClient.coordinator_lookup)
+    making = inspect.getsource(AIOKafkaClient._get_conn)
+    before, _, _ = making.partition("request_timeout_ms=self._request_timeout_ms")
+    assert before.count("await ") == 1, "that of create_conn() itself: the patience is read before anything is waited for"
+    assert "async with self._get_conn_lock:" in before, "a null context there"
 
 
 def test_a_paused_partition_loses_its_buffer_when_it_is_asked_for() -> None:

@@ -57,7 +57,8 @@ class TestMoto(KinesisContract):
     def bed(self, moto: Server) -> MotoBed:
         return MotoBed(moto)
 
-    # Said in memory already, and every answer of moto's takes its time: a tenth of a second for a checkpoint, in which much is finished
+    # Said in memory already, and every answer of moto's takes its time: a tenth of a second for a checkpoint, in which much is finished.
+    # TestAllOverMoto has them.
     test_a_pipeline_that_crashes_over_and_over_loses_nothing = None  # type: ignore[assignment]
     test_a_fetch_returns_no_more_than_it_was_asked_for = None  # type: ignore[assignment]
     test_a_fetch_without_records_returns_soon_or_says_that_there_are_no_more = None  # type: ignore[assignment]
